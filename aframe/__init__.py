@@ -1,0 +1,1 @@
+"""The law layer of aframe: what runs, in which order, where."""

@@ -1,0 +1,1 @@
+"""Neural networks that detect compact binaries in strain."""

@@ -1,0 +1,1 @@
+"""What every part of aframe owes its user: complete outputs, clear errors, visible progress."""

@@ -1,0 +1,77 @@
+import pytest
+from conventions.errors import UserError, exit_on_user_error
+from conventions.files import complete, complete_directory
+from conventions.progress import plain, silent
+
+
+def test_complete_file_appears_only_at_the_end(tmp_path):
+    target = tmp_path / "deep" / "x.txt"
+    with complete(target) as temporary:
+        temporary.write_text("new")
+        assert temporary.suffix == ".txt"
+        assert not target.exists()
+    assert target.read_text() == "new"
+    assert [p.name for p in target.parent.iterdir()] == ["x.txt"]
+
+
+def test_failure_keeps_what_was_there(tmp_path):
+    target = tmp_path / "x.txt"
+    target.write_text("old")
+    with pytest.raises(RuntimeError), complete(target) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert target.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["x.txt"]
+
+
+def test_a_body_that_writes_nothing_is_an_error(tmp_path):
+    with (
+        pytest.raises(FileNotFoundError),
+        complete(tmp_path / "x.txt"),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_directory_is_replaced_as_a_whole(tmp_path):
+    target = tmp_path / "repository"
+    for content in ("one", "two"):
+        with complete_directory(target) as temporary:
+            (temporary / content).write_text(content)
+    assert [p.name for p in target.iterdir()] == ["two"]
+    with pytest.raises(RuntimeError), complete_directory(target) as temporary:
+        (temporary / "three").write_text("3")
+        raise RuntimeError
+    assert [p.name for p in target.iterdir()] == ["two"]
+    assert [p.name for p in tmp_path.iterdir()] == ["repository"]
+
+
+def test_user_error_becomes_a_message(capsys):
+    @exit_on_user_error()
+    def main():
+        raise UserError("highpass: -3 in x.cfg, must be positive")
+
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 2
+    assert capsys.readouterr().err == (
+        "error: highpass: -3 in x.cfg, must be positive\n"
+    )
+
+
+def test_other_errors_pass():
+    with pytest.raises(KeyError), exit_on_user_error():
+        raise KeyError("bug")
+
+
+def test_progress_yields_everything(capsys):
+    assert list(silent(range(3))) == [0, 1, 2]
+    assert list(plain(range(3), description="fetch", every=0)) == [0, 1, 2]
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(",")[0] for line in lines] == [
+        "fetch: 1/3",
+        "fetch: 2/3",
+        "fetch: 3/3",
+    ]
+    assert list(plain(iter("ab"), every=0)) == ["a", "b"]
+    assert ": 2 done" in capsys.readouterr().err

@@ -1,0 +1,1 @@
+"""Typed tables of events and injections, in memory and in HDF5."""

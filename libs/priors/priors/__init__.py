@@ -1,0 +1,1 @@
+"""Bilby priors of compact binary populations and the cosmology that they share."""

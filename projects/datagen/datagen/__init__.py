@@ -1,0 +1,1 @@
+"""Segments, background strain and simulated signals."""

@@ -1,0 +1,1 @@
+"""Sensitive volume, background rates and their plots."""
