@@ -1,1 +1,1 @@
-"""The settings and torch modules that training, export and inference must share."""
+"""Settings and torch modules that training, export, inference share."""

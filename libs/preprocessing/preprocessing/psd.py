@@ -1,0 +1,95 @@
+"""Power spectral density by Welch's method with a median average."""
+
+import torch
+from conventions.errors import UserError
+from torch import Tensor
+
+from preprocessing.config import whole_samples
+
+
+def median_bias(count: int) -> float:
+    """Ratio of the median to the mean of ``count`` periodograms.
+
+    Args:
+        count: number of segments that are averaged.
+
+    Returns:
+        1 + sum of 1/(2i + 1) - 1/(2i) for i from 1 to (count - 1)/2; Allen
+        et al., arXiv:gr-qc/0509116, appendix B.
+    """
+    bias = 1.0
+    for i in range(2, count, 2):
+        bias += 1.0 / (i + 1) - 1.0 / i
+    return bias
+
+
+class PsdEstimator(torch.nn.Module):
+    """One-sided PSD: Welch, Hann window, median average, in float64.
+
+    The same numbers as ``scipy.signal.welch(..., average="median")``: each
+    segment's mean is removed, segments overlap by half unless told
+    otherwise, the median's bias is corrected.
+
+    Args:
+        sample_rate: in Hz.
+        fftlength: of a segment, in seconds.
+        overlap: of neighbouring segments, in seconds; by default half a
+            segment.
+
+    Raises:
+        UserError: if a length is not a whole number of samples, or the
+            overlap is not shorter than a segment.
+    """
+
+    def __init__(
+        self,
+        sample_rate: float,
+        fftlength: float,
+        overlap: float | None = None,
+    ) -> None:
+        super().__init__()
+        self.segment_size = whole_samples("fftlength", fftlength, sample_rate)
+        if overlap is None:
+            overlap_size = self.segment_size // 2
+        else:
+            overlap_size = whole_samples("overlap", overlap, sample_rate)
+        if not 0 <= overlap_size < self.segment_size:
+            raise UserError(
+                f"overlap: {overlap} s must be at least 0 and shorter than "
+                f"fftlength {fftlength} s"
+            )
+        self.step = self.segment_size - overlap_size
+        window = torch.hann_window(self.segment_size, dtype=torch.float64)
+        scale = 1 / (sample_rate * float((window**2).sum()))
+        one_sided = torch.full((self.segment_size // 2 + 1,), 2 * scale)
+        one_sided = one_sided.double()
+        one_sided[0] = scale
+        if self.segment_size % 2 == 0:
+            one_sided[-1] = scale
+        self.register_buffer("window", window)
+        self.register_buffer("one_sided", one_sided)
+
+    def forward(self, X: Tensor) -> Tensor:
+        """Estimate the PSD of each channel.
+
+        Args:
+            X: strain of shape ``(..., time)``, at least one segment long.
+
+        Returns:
+            PSD in 1/Hz of shape ``(..., frequency)``, float64, at
+            frequencies k / fftlength.
+        """
+        segments = X.double().unfold(-1, self.segment_size, self.step)
+        segments = segments - segments.mean(-1, keepdim=True)
+        spectra = torch.fft.rfft(segments * self.window, dim=-1)
+        power = spectra.real.square() + spectra.imag.square()
+        return _median(power) * self.one_sided
+
+
+def _median(power: Tensor) -> Tensor:
+    """Median over the last but one dimension, its bias removed."""
+    count = power.size(-2)
+    ordered = power.sort(dim=-2).values
+    low = ordered.select(-2, (count - 1) // 2)
+    high = ordered.select(-2, count // 2)
+    return (low + high) / (2 * median_bias(count))
