@@ -14,7 +14,7 @@ from aframe import config
 
 #: Places of shared software and data at observatories' clusters, bound
 #: where they exist.
-SITE_DIRECTORIES = ("/cvmfs", "/archive", "/hdfs", "/ceph", "/home", "/scratch")
+SITE_DIRECTORIES = ("/cvmfs", "/archive", "/hdfs", "/ceph", "/scratch")
 
 #: The image's own law (see the projects' ``apptainer.def``).
 LAW_EXECUTABLE = "/opt/aframe/bin/law"
