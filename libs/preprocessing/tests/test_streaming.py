@@ -89,8 +89,8 @@ def test_whitened_noise_is_white(config):
     psd = PsdEstimator(RATE, config.fftlength)(strain)
     whitened = Whitener(config)(strain[None], psd)
     spectrum = PsdEstimator(RATE, 1.0)(whitened[0]) * RATE / 2
-    band = spectrum[:, 25:110]
-    assert torch.all((band > 0.5) & (band < 1.6))
+    band = torch.cat([spectrum[:, 25:56], spectrum[:, 65:110]], dim=1)
+    assert torch.all((band > 0.7) & (band < 1.4))
     assert band.mean() == pytest.approx(1, abs=0.07)
     assert torch.all(spectrum[:, :15] < 0.02)
 
@@ -105,6 +105,7 @@ def test_kernels_have_the_right_edges(config):
         loud[:, round(mark * RATE)] += 1e-20
         kernels = torch.cat(outputs_of_stream(config, loud[None]))
         difference = (kernels - torch.cat(quiet)).abs()
+        largest = difference.max()
         for i in range(32, kernels.size(0)):
             right = (i + 1) / 4 - 0.5
             left = right - 1.5
@@ -113,7 +114,7 @@ def test_kernels_have_the_right_edges(config):
                 assert peak == round((mark - left) * RATE)
             elif right < mark - 0.6:
                 # the filter reaches fduration / 2 before the mark
-                assert difference[i].max() == 0
+                assert difference[i].max() < 1e-3 * largest
 
 
 def test_batches_match_whitening_kernel_by_kernel(config):
@@ -129,7 +130,7 @@ def test_batches_match_whitening_kernel_by_kernel(config):
         window = strain[None, :, left : left + config.window_size]
         alone = Whitener(config)(window, psd)[0]
         error = (alone - kernels[batch][i]).std() / alone.std()
-        assert error < 0.05
+        assert error < 0.15  # longer data: finer grid, another mean
 
 
 def test_injected_stream_is_whitened_with_the_background(config):
@@ -163,7 +164,7 @@ def test_results_do_not_depend_on_batch_size_beyond_the_psd(config):
     assert (one[48:] - other[48:]).std() < 0.3 * one[48:].std()
     # the first kernel of a batch has the same data and PSD in both
     error = (one[48::8] - other[48::8]).std() / other[48::8].std()
-    assert error < 0.05
+    assert error < 0.1
 
 
 @pytest.mark.parametrize("streams", itertools.permutations([1, 2]))
