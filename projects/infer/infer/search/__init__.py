@@ -1,0 +1,1 @@
+"""Search of strain files with a finished run: ``aframe-search``."""

@@ -1,0 +1,165 @@
+"""Tells what a search found: on the terminal and in files."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from conventions.files import complete
+from gwpy.time import from_gps
+from ledger.events import SECONDS_IN_YEAR, EventSet
+
+from infer.search import rates
+from infer.search.analysis import Analysis
+from infer.search.run import Run
+
+COLUMNS = (
+    "gps_time",
+    "utc",
+    "detection_statistic",
+    "far_per_year",
+    "far_is_upper_limit",
+    "false_alarm_probability",
+)
+
+
+@dataclass(frozen=True)
+class Found:
+    """Events with what the run's background says about them.
+
+    Attributes:
+        events: loudest first.
+        far: in 1/yr, of shape ``(event,)``.
+        floor: smallest FAR that the background resolves, in 1/yr.
+        probability: that noise alone makes an event as loud in the time
+            analysed, of shape ``(event,)``.
+    """
+
+    events: EventSet
+    far: np.ndarray
+    floor: float
+    probability: np.ndarray
+
+
+def assess(analysis: Analysis, run: Run) -> Found:
+    """Give each event a false-alarm rate and probability.
+
+    The rate is science.md's FAR, the probability its significance over the
+    time analysed (arXiv:1508.02357, eq. 17).
+
+    Args:
+        analysis: of the strain.
+        run: whose background calibrates.
+    """
+    events = analysis.events
+    statistic = events.detection_statistic
+    return Found(
+        events,
+        np.asarray(run.background.far(statistic)),
+        SECONDS_IN_YEAR / run.background.Tb,
+        np.asarray(run.background.significance(statistic, analysis.livetime)),
+    )
+
+
+def write(found: Found, directory: Path) -> list[Path]:
+    """Write all events as ``events.csv`` and ``events.hdf5``.
+
+    Args:
+        found: the events.
+        directory: for the files, made if needed.
+
+    Returns:
+        The files.
+    """
+    table, ledger = directory / "events.csv", directory / "events.hdf5"
+    with (
+        complete(table) as temporary,
+        temporary.open("w", newline="") as file,
+    ):
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        for i in range(len(found.events)):
+            writer.writerow(
+                (
+                    f"{found.events.detection_time[i]:.4f}",
+                    _utc(found.events.detection_time[i]),
+                    f"{found.events.detection_statistic[i]:.6g}",
+                    f"{found.far[i]:.6g}",
+                    str(bool(_at_floor(found, i))).lower(),
+                    f"{found.probability[i]:.6g}",
+                )
+            )
+    found.events.write(ledger)
+    return [table, ledger]
+
+
+def table(found: Found, far_limit: float) -> str:
+    """The events up to a FAR, and always the loudest, as text.
+
+    Args:
+        found: the events.
+        far_limit: in 1/yr.
+
+    Returns:
+        Lines of a table and a sentence that says what it means.
+    """
+    if len(found.events) == 0:
+        return "No event: the network's output has no peak."
+    listed = np.flatnonzero(found.far <= far_limit)
+    rows = [("", "GPS time", "UTC", "statistic", "FAR", "by chance")]
+    rows += [
+        (
+            "*" if i == 0 else "",
+            f"{found.events.detection_time[i]:.3f}",
+            _utc(found.events.detection_time[i]),
+            f"{found.events.detection_statistic[i]:.3f}",
+            rates.show(found.far[i], floor=found.floor),
+            f"{found.probability[i]:.2g}",
+        )
+        for i in sorted({0, *listed.tolist()})
+    ]
+    notes = ["* the loudest event"]
+    if _at_floor(found, 0):
+        notes.append(
+            "<= louder than all of the run's background: its livetime "
+            f"resolves no smaller rate than {rates.show(found.floor)}"
+        )
+    notes.append(
+        "by chance: probability that noise alone does this or more in the "
+        "time analysed"
+    )
+    return "\n".join(
+        [*_columns(rows), *notes, "", _verdict(found, listed, far_limit)]
+    )
+
+
+def _verdict(found: Found, listed: np.ndarray, far_limit: float) -> str:
+    limit = rates.show(far_limit)
+    count = len(found.events)
+    if len(listed):
+        noun = "event has" if len(listed) == 1 else "events have"
+        return f"{len(listed)} of {count} {noun} a FAR of at most {limit}."
+    return (
+        f"Nothing significant: none of {count} events has a FAR of at most "
+        f"{limit}. Noise makes an event like the loudest "
+        f"{rates.show(found.far[0])}."
+    )
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) for cell, width in zip(row, widths, strict=True)
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def _at_floor(found: Found, i: int) -> bool:
+    return bool(found.far[i] <= found.floor * (1 + 1e-9))
+
+
+def _utc(gps: float) -> str:
+    return f"{from_gps(gps):%Y-%m-%d %H:%M:%S.%f}"[:-3]
