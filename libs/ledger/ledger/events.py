@@ -1,0 +1,281 @@
+"""Events of a search, and the injections that it recovered."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self, TypeVar
+
+import numpy as np
+from conventions.errors import UserError
+
+from ledger import shifts
+from ledger.injections import InterferometerResponseSet
+from ledger.ledger import metadata, parameter
+from ledger.matching import nearest_events
+from ledger.shifts import ShiftedSet
+from ledger.vetos import inside, merge_intervals
+
+# A Julian year, LAL's YRJUL_SI.
+SECONDS_IN_YEAR = 31_557_600
+
+F = TypeVar("F", float, np.ndarray)
+
+
+@dataclass(eq=False)
+class EventSet(ShiftedSet):
+    """Events found in a stretch of (time-shifted) data.
+
+    The columns are meant to be replaced, not written into: the sorted
+    statistics are remembered per array.
+
+    Attributes:
+        detection_statistic: shape (event,).
+        detection_time: estimated coalescence time in GPS seconds, as read
+            in the shifted data, shape (event,).
+        shift: seconds by which each ifo is read later, shape (event, ifo).
+        Tb: livetime in which the events were found, in seconds.
+
+    Raises:
+        UserError: at construction, if a statistic is NaN.
+    """
+
+    detection_statistic: np.ndarray = parameter()
+    detection_time: np.ndarray = parameter()
+    Tb: float = metadata(default=0.0, merge="add")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        bad = np.count_nonzero(np.isnan(self.detection_statistic))
+        if bad:
+            raise UserError(
+                f"{type(self).__name__}: {bad} of {len(self)} detection "
+                "statistics are NaN"
+            )
+        self._sorted: tuple[np.ndarray, np.ndarray] | None = None
+
+    def _sorted_statistic(self) -> np.ndarray:
+        statistic = self.detection_statistic
+        if self._sorted is None or self._sorted[0] is not statistic:
+            rising = np.all(statistic[:-1] <= statistic[1:])
+            ordered = statistic if rising else np.sort(statistic)
+            self._sorted = (statistic, ordered)
+        return self._sorted[1]
+
+    def _rate(self, count: F) -> F:
+        """Give ``count`` events in the livetime as a rate in 1/yr."""
+        if not self.Tb > 0:
+            raise UserError(
+                f"{type(self).__name__} has a livetime Tb of {self.Tb} s; "
+                "rates need a positive one"
+            )
+        return SECONDS_IN_YEAR * count / self.Tb
+
+    @property
+    def min_far(self) -> float:
+        """The smallest false alarm rate that Tb resolves, 1/Tb in 1/yr.
+
+        Raises:
+            UserError: if there is no livetime.
+        """
+        return self._rate(1)
+
+    def nb(self, threshold: F) -> F:
+        """Count the events at least as loud as a threshold.
+
+        Args:
+            threshold: detection statistic, a number or an array.
+
+        Returns:
+            The count, of the shape of ``threshold``.
+
+        Raises:
+            UserError: if a threshold is NaN.
+        """
+        threshold = np.asarray(threshold)
+        bad = np.count_nonzero(np.isnan(threshold))
+        if bad:
+            raise UserError(f"{bad} of {threshold.size} thresholds are NaN")
+        count = len(self) - np.searchsorted(
+            self._sorted_statistic(), threshold, side="left"
+        )
+        return count if threshold.ndim else int(count)
+
+    def far(self, threshold: F) -> F:
+        """Give the false alarm rate of a threshold, never below 1/Tb.
+
+        Args:
+            threshold: detection statistic, a number or an array.
+
+        Returns:
+            The rate in 1/yr, of the shape of ``threshold``.
+
+        Raises:
+            UserError: if there is no livetime, or a threshold is NaN.
+        """
+        rate = self._rate(np.maximum(self.nb(threshold), 1))
+        return rate if np.ndim(threshold) else float(rate)
+
+    def significance(self, threshold: F, T: float) -> F:
+        """Give the probability of a false alarm within an observing time.
+
+        1 - exp(-T (1 + N_b) / Tb), arXiv:1508.02357 eq. 17.
+
+        Args:
+            threshold: detection statistic, a number or an array.
+            T: observing time in seconds.
+
+        Returns:
+            The probability, of the shape of ``threshold``.
+
+        Raises:
+            UserError: if there is no livetime, or a threshold is NaN.
+        """
+        per_second = self._rate(1 + self.nb(threshold)) / SECONDS_IN_YEAR
+        return -np.expm1(-T * per_second)
+
+    def threshold_at_far(self, far: F) -> F:
+        """Give the smallest threshold whose false alarm rate is allowed.
+
+        Every float below it has a rate above ``far``; it is -inf where all
+        events together are rare enough.
+
+        Args:
+            far: rate in 1/yr, a number or an array.
+
+        Returns:
+            The detection statistic, of the shape of ``far``.
+
+        Raises:
+            UserError: if a rate is NaN or below 1/Tb.
+        """
+        rates = np.asarray(far, dtype=float)
+        if not np.all(rates >= self.min_far):
+            raise UserError(
+                f"a false alarm rate of {np.min(rates)} per year is below "
+                f"{self.min_far} per year, the smallest that a livetime of "
+                f"{self.Tb} s resolves (1/Tb)"
+            )
+        statistic = self._sorted_statistic()
+        # The count is found by the very comparison that `far` makes.
+        allowed = np.floor(rates * self.Tb / SECONDS_IN_YEAR)
+        allowed += self._rate(allowed + 1) <= rates
+        allowed -= self._rate(allowed) > rates
+        allowed = np.minimum(allowed, len(self)).astype(np.int64)
+        bounds = np.concatenate([[-np.inf], statistic.astype(float)])
+        excluded = bounds[len(self) - allowed]
+        threshold = np.where(
+            np.isneginf(excluded), -np.inf, np.nextafter(excluded, np.inf)
+        )
+        return threshold if threshold.ndim else float(threshold)
+
+    def apply_vetos(
+        self,
+        vetos: np.ndarray | Sequence[tuple[float, float]],
+        idx: int,
+        chunk_size: int = 500_000,
+        inplace: bool = False,
+        return_mask: bool = False,
+    ) -> "Self | tuple[Self, np.ndarray]":
+        """Remove the events that lie in vetoed times of one ifo.
+
+        An event's time in that ifo is ``detection_time + shift[:, idx]``.
+        The livetime stays as it is.
+
+        Args:
+            vetos: GPS start and stop in seconds, shape (interval, 2); the
+                stop does not belong to an interval.
+            idx: which ifo, by its position in ``shift``.
+            chunk_size: number of events looked at together.
+            inplace: change this table instead of making another one.
+            return_mask: also return which events were vetoed.
+
+        Returns:
+            The events that are left, in their order; with ``return_mask``
+            also the mask of shape (event,), true where vetoed.
+
+        Raises:
+            UserError: if an interval is reversed, or ``shift`` has no
+                column ``idx``.
+        """
+        merged = merge_intervals(vetos)
+        mask = np.zeros(len(self), dtype=bool)
+        if len(self) and not (
+            self.shift.ndim == 2 and 0 <= idx < self.shift.shape[1]
+        ):
+            raise UserError(
+                f"no ifo {idx} in shifts of shape {self.shift.shape}"
+            )
+        for start in range(0, len(self), chunk_size):
+            rows = slice(start, start + chunk_size)
+            times = self.detection_time[rows] + self.shift[rows, idx]
+            mask[rows] = inside(times, merged)
+        kept = self[~mask]
+        if inplace:
+            for name in self.columns():
+                setattr(self, name, getattr(kept, name))
+            self.__post_init__()
+            kept = self
+        return (kept, mask) if return_mask else kept
+
+
+@dataclass(eq=False)
+class RecoveredInjectionSet(EventSet, InterferometerResponseSet):
+    """Injections, each with the event that it made.
+
+    A missed injection has the statistic -inf and the time NaN. ``Tb`` is
+    the livetime searched; ``num_injections`` counts the rejected ones too.
+    """
+
+    @property
+    def found(self) -> np.ndarray:
+        """Which injections have an event, shape (injection,)."""
+        return ~np.isnan(self.detection_time)
+
+    @classmethod
+    def recover(
+        cls,
+        events: EventSet,
+        injections: InterferometerResponseSet,
+        recovery_window: float = 2.0,
+    ) -> Self:
+        """Give each injection the nearest event of its shift.
+
+        Args:
+            events: events of the search with injections.
+            injections: what was injected; waveforms are not kept.
+            recovery_window: the largest distance in seconds between
+                detection time and injection time, inclusive.
+
+        Returns:
+            One row per injection, in their order; of two equally near
+            events the louder is taken, and an event can be taken twice.
+
+        Raises:
+            UserError: if the window is negative or NaN, or the shifts are
+                for different numbers of ifos.
+        """
+        if not recovery_window >= 0:
+            raise UserError(
+                f"recovery_window is {recovery_window} s; it must be >= 0"
+            )
+        group, event_group = shifts.codes(injections.shift, events.shift)
+        nearest = nearest_events(
+            events.detection_time,
+            events.detection_statistic,
+            event_group,
+            injections.injection_time,
+            group,
+            recovery_window,
+        )
+        found = nearest >= 0
+        statistic = np.full(len(injections), -np.inf)
+        time = np.full(len(injections), np.nan)
+        statistic[found] = events.detection_statistic[nearest[found]]
+        time[found] = events.detection_time[nearest[found]]
+        taken = cls.columns() | dict.fromkeys(cls.metadata_fields(), "")
+        own = {"detection_statistic", "detection_time", "Tb"}
+        return cls(
+            detection_statistic=statistic,
+            detection_time=time,
+            Tb=events.Tb,
+            **{name: getattr(injections, name) for name in set(taken) - own},
+        )
