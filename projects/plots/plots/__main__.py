@@ -1,0 +1,5 @@
+"""``python -m plots``."""
+
+from plots.cli import main
+
+main()

@@ -1,0 +1,81 @@
+"""Sensitive volume of a search: from its tables to numbers and plots."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ledger.events import EventSet, RecoveredInjectionSet
+from ledger.injections import InjectionParameterSet
+
+from plots import figures_png, page, store, summary
+from plots.analysis import HOURLY, analyse
+from plots.efficiency import SNR_BINS, SNR_SUMMARY_BINS
+from plots.injected import InjectedPrior
+from plots.populations import POPULATIONS, Population
+
+
+def sensitive_volume(
+    background: Path,
+    foreground: Path,
+    rejected: Path,
+    zero_lag: Path | None,
+    output_dir: Path,
+    *,
+    prior: str,
+    prior_arguments: Mapping[str, Any] | None = None,
+    ifos: Sequence[str],
+    populations: Sequence[Population] = POPULATIONS,
+    reference_far: float = HOURLY,
+    snr_bins: Sequence[tuple[float, float]] = SNR_BINS,
+    snr_summary_bins: Sequence[tuple[float, float]] = SNR_SUMMARY_BINS,
+) -> dict[str, Any]:
+    """Compute the sensitive volume of a search and draw its plots.
+
+    Writes ``sensitive_volume.hdf5`` (see :func:`plots.store.write`), one PNG
+    for each of :data:`plots.figures_png.FIGURES`, ``report.html`` and, last,
+    ``summary.json`` (see :func:`plots.summary.summarise`). Each file is
+    complete or absent.
+
+    Args:
+        background: events of the time-slides (``EventSet``).
+        foreground: kept injections with what was found of them
+            (``RecoveredInjectionSet``).
+        rejected: draws too quiet to be searched for
+            (``InjectionParameterSet``).
+        zero_lag: events of the unshifted data (``EventSet``), if any.
+        output_dir: where the files go.
+        prior: dotted name of the prior function that made the injections.
+        prior_arguments: its keyword arguments.
+        ifos: interferometers that were searched.
+        populations: for which a volume is computed.
+        reference_far: rate at which the recovered fraction is quoted
+            (1/yr).
+        snr_bins: network SNR bins that follow one another.
+        snr_summary_bins: network SNR bins that judge a network.
+
+    Returns:
+        What ``summary.json`` holds.
+
+    Raises:
+        UserError: if a file is missing or foreign, the tables are not of
+            one run, or the prior did not make the injections.
+    """
+    injected = InjectedPrior.load(prior, prior_arguments)
+    analysis = analyse(
+        EventSet.read(background),
+        RecoveredInjectionSet.read(foreground),
+        InjectionParameterSet.read(rejected),
+        None if zero_lag is None else EventSet.read(zero_lag),
+        injected,
+        populations,
+        reference_far,
+        snr_bins,
+        snr_summary_bins,
+    )
+    numbers = summary.summarise(analysis, injected, ifos)
+    output_dir = Path(output_dir)
+    store.write(analysis, output_dir / "sensitive_volume.hdf5")
+    figures_png.write(analysis, output_dir)
+    page.write(analysis, numbers, output_dir / "report.html")
+    summary.write(numbers, output_dir / "summary.json")
+    return numbers

@@ -1,0 +1,166 @@
+"""The few numbers by which a search is judged, as JSON."""
+
+import json
+import math
+import platform
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from conventions.files import complete
+from ledger.events import SECONDS_IN_YEAR
+from ledger.intervals import ONE_SIGMA
+
+from plots.analysis import Analysis
+from plots.efficiency import Efficiency
+from plots.injected import InjectedPrior
+
+PACKAGES = (
+    "plots",
+    "ledger",
+    "priors",
+    "numpy",
+    "scipy",
+    "bilby",
+    "astropy",
+    "h5py",
+    "matplotlib",
+    "bokeh",
+)
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages behind the numbers."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "unknown"
+    return found
+
+
+def _finite(value: float | None) -> float | None:
+    """JSON has no infinity; a threshold of -inf lets every event pass."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _bins(rows: Sequence[Efficiency]) -> list[dict[str, Any]]:
+    return [
+        {
+            "snr": row.name,
+            "minimum": row.minimum,
+            "maximum": None if math.isinf(row.maximum) else row.maximum,
+            "injections": row.count,
+            "found": row.found,
+            "fraction": row.fraction,
+            "interval": [row.low, row.high] if row.count else None,
+        }
+        for row in rows
+    ]
+
+
+def volume_at(analysis: Analysis, far: float) -> int | None:
+    """Index of the largest tabulated FAR that does not exceed ``far``.
+
+    Args:
+        analysis: holds the table.
+        far: a false-alarm rate (1/yr).
+
+    Returns:
+        The index, or None where ``far`` is below all of the table.
+    """
+    index = int(np.searchsorted(analysis.far, far, side="right")) - 1
+    return index if index >= 0 else None
+
+
+def summarise(
+    analysis: Analysis, injected: InjectedPrior, ifos: Sequence[str]
+) -> dict[str, Any]:
+    """Collect the numbers by which a search is judged.
+
+    Args:
+        analysis: the computed numbers.
+        injected: the prior that made the injections.
+        ifos: interferometers that were searched.
+
+    Returns:
+        What ``summary.json`` holds. Livetimes are in s, rates in 1/yr,
+        volumes in Gpc^3; what cannot be given is None and ``unresolved``
+        or ``warnings`` say why.
+    """
+    background = analysis.background
+    reference = volume_at(analysis, analysis.reference_far)
+    populations = {}
+    for row in analysis.volumes:
+        at_reference = None
+        if reference is not None:
+            at_reference = {
+                "far": float(analysis.far[reference]),
+                "volume": float(row.volume[reference]),
+                "error": float(row.error[reference]),
+            }
+        populations[row.population.name] = {
+            "ess": row.ess,
+            "ess_kept": row.ess_kept,
+            "coverage": row.coverage,
+            "at_reference_far": at_reference,
+            "at_lowest_far": {
+                "far": float(analysis.far[0]),
+                "volume": float(row.volume[0]),
+                "error": float(row.error[0]),
+            },
+        }
+    return {
+        "ifos": list(ifos),
+        "prior": {
+            "name": injected.name,
+            "detector_frame": injected.detector_frame,
+            "redshift_range": list(injected.redshift_range),
+            "total_volume": analysis.total_volume,
+        },
+        "livetime": {
+            "background": background.livetime,
+            "zero_lag": (
+                None
+                if analysis.zero_lag is None
+                else analysis.zero_lag.livetime
+            ),
+        },
+        "counts": analysis.counts,
+        "far_range": {
+            "lowest": SECONDS_IN_YEAR / background.livetime,
+            "highest": float(analysis.far[-1]),
+        },
+        "recovered_fraction": {
+            "far": analysis.reference_far,
+            "threshold": _finite(analysis.reference_threshold),
+            "unresolved": analysis.unresolved,
+            "interval_level": ONE_SIGMA,
+            "bins": _bins(analysis.efficiencies),
+            "summary": {
+                entry["snr"]: entry
+                for entry in _bins(analysis.summary_efficiencies)
+            },
+        },
+        "populations": populations,
+        "warnings": list(analysis.warnings),
+        "versions": versions(),
+    }
+
+
+def write(summary: dict[str, Any], path: Path) -> None:
+    """Write a summary as JSON, complete or not at all.
+
+    Args:
+        summary: from :func:`summarise`.
+        path: the file.
+
+    Raises:
+        ValueError: if a number is not finite, which JSON cannot hold.
+    """
+    text = json.dumps(summary, indent=2, allow_nan=False)
+    with complete(path) as temporary:
+        temporary.write_text(text + "\n")
