@@ -1,11 +1,9 @@
 """Tables of rows that share metadata, in memory and in HDF5."""
 
-import dataclasses
-import operator
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import h5py
 import numpy as np
@@ -15,51 +13,14 @@ from conventions.files import complete
 from ledger import storage
 from ledger.aggregation import merge_files
 from ledger.storage import PATH
+from ledger.table import Table, metadata, parameter, waveform
 
 __all__ = ["PATH", "Ledger", "metadata", "parameter", "waveform"]
 
 
-def parameter() -> Any:
-    """Declare a column of numbers: one value, or one short row, per row."""
-    return dataclasses.field(
-        default_factory=lambda: np.array([]), metadata={"kind": "parameter"}
-    )
-
-
-def waveform() -> Any:
-    """Declare a column of time series of one length, shape (row, time)."""
-    return dataclasses.field(
-        default_factory=lambda: np.array([]), metadata={"kind": "waveform"}
-    )
-
-
-def metadata(
-    default: Any = None,
-    default_factory: Callable[[], Any] | None = None,
-    merge: Literal["equal", "add"] = "equal",
-) -> Any:
-    """Declare one value for the whole table.
-
-    Args:
-        default: its value when none is given.
-        default_factory: makes that value, in place of ``default``.
-        merge: what happens when tables are joined: the values must be
-            ``equal`` (None and an empty list agree with anything), or they
-            ``add``.
-    """
-    made = (
-        {"default": default}
-        if default_factory is None
-        else {"default_factory": default_factory}
-    )
-    return dataclasses.field(
-        **made, metadata={"kind": "metadata", "merge": merge}
-    )
-
-
 @dataclass(eq=False)
-class Ledger:
-    """A table whose columns have one length, with metadata.
+class Ledger(Table):
+    """A table whose columns have one length, with metadata, and its file.
 
     Subclasses are dataclasses (``@dataclass(eq=False)``) whose fields are
     declared with :func:`parameter`, :func:`waveform` and :func:`metadata`.
@@ -68,200 +29,6 @@ class Ledger:
     Raises:
         UserError: at construction, if columns differ in length.
     """
-
-    def __post_init__(self) -> None:
-        for name in self.metadata_fields():
-            setattr(self, name, storage.plain(getattr(self, name)))
-        length = None
-        for name in self.columns():
-            value = np.atleast_1d(np.asarray(getattr(self, name)))
-            setattr(self, name, value)
-            if length is None:
-                length = len(value)
-            elif len(value) != length:
-                raise UserError(
-                    f"{type(self).__name__}: field {name} has {len(value)} "
-                    f"entries, expected {length}"
-                )
-        self._length = length or 0
-
-    @classmethod
-    def columns(cls) -> dict[str, str]:
-        """Give the names of the columns, each with its kind."""
-        return {
-            field.name: field.metadata["kind"]
-            for field in dataclasses.fields(cls)
-            if field.metadata["kind"] != "metadata"
-        }
-
-    @classmethod
-    def metadata_fields(cls) -> list[str]:
-        """Give the names of the metadata."""
-        return [
-            field.name
-            for field in dataclasses.fields(cls)
-            if field.metadata["kind"] == "metadata"
-        ]
-
-    @classmethod
-    def merge_metadata(
-        cls, ours: dict[str, Any], theirs: dict[str, Any], source: str
-    ) -> dict[str, Any]:
-        """Join the metadata of two tables by the rule of each field.
-
-        Args:
-            ours: name to value.
-            theirs: name to value.
-            source: where ``theirs`` comes from, for the message.
-
-        Returns:
-            Name to joined value.
-
-        Raises:
-            UserError: if values disagree that must be equal.
-        """
-        merged = {}
-        for field in dataclasses.fields(cls):
-            if field.metadata["kind"] != "metadata":
-                continue
-            our, their = ours[field.name], theirs[field.name]
-            if our is None or our == []:
-                value = their
-            elif their is None or their == []:
-                value = our
-            elif field.metadata["merge"] == "add":
-                value = our + their
-            elif our == their:
-                value = our
-            else:
-                raise UserError(
-                    f"{cls.__name__}: {field.name} is {our} so far, but "
-                    f"{their} in {source}; they must be equal"
-                )
-            merged[field.name] = value
-        return merged
-
-    def _metadata(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.metadata_fields()}
-
-    @classmethod
-    def _metadata_of_selection(
-        cls, metadata: dict[str, Any], length: int
-    ) -> dict[str, Any]:
-        """Give the metadata of ``length`` rows chosen from a table."""
-        return metadata
-
-    def __len__(self) -> int:
-        return self._length
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        columns = {name: getattr(self, name) for name in self.columns()}
-        for row in range(len(self)):
-            yield {name: value[row] for name, value in columns.items()}
-
-    def __getitem__(self, rows: int | slice | np.ndarray | Sequence) -> Self:
-        if isinstance(rows, int | np.integer):
-            index = range(len(self))[operator.index(rows)]
-            rows = slice(index, index + 1)
-        elif not isinstance(rows, slice):
-            rows = np.asarray(rows)
-            rows = rows if len(rows) else rows.astype(int)
-        columns = {name: getattr(self, name)[rows] for name in self.columns()}
-        length = len(next(iter(columns.values()), ()))
-        metadata = self._metadata_of_selection(self._metadata(), length)
-        return type(self)(**columns, **metadata)
-
-    def __eq__(self, other: object) -> bool:
-        if type(self) is not type(other):
-            return NotImplemented
-        return self._metadata() == other._metadata() and all(
-            np.array_equal(ours, theirs, equal_nan=ours.dtype.kind in "fc")
-            for ours, theirs in (
-                (getattr(self, name), getattr(other, name))
-                for name in self.columns()
-            )
-        )
-
-    __hash__ = None
-
-    def is_sorted_by(self, attr: str) -> bool:
-        """Say whether a column never decreases; NaN comes last.
-
-        Args:
-            attr: a column, or a property of the same length.
-
-        Raises:
-            UserError: if it is not one number per row.
-        """
-        value = self._sorting_key(attr)
-        rising = value[:-1] <= value[1:]
-        return bool(np.all(rising | (value[1:] != value[1:])))
-
-    def sort_by(self, attr: str) -> Self:
-        """Give the table sorted by a column, ascending and stable.
-
-        Args:
-            attr: a column, or a property of the same length.
-
-        Raises:
-            UserError: if it is not one number per row.
-        """
-        return self[np.argsort(self._sorting_key(attr), kind="stable")]
-
-    def _sorting_key(self, attr: str) -> np.ndarray:
-        value = np.asarray(getattr(self, attr))
-        if value.shape != (len(self),):
-            raise UserError(
-                f"{type(self).__name__} cannot be sorted by {attr}: it has "
-                f"shape {value.shape}, not ({len(self)},)"
-            )
-        return value
-
-    @classmethod
-    def concatenate(cls, ledgers: Iterable[Self]) -> Self:
-        """Join tables in their order.
-
-        Args:
-            ledgers: instances of this class.
-
-        Returns:
-            One table; without ``ledgers`` an empty one.
-
-        Raises:
-            TypeError: if one is of another class.
-            UserError: if metadata disagree or columns do not fit.
-        """
-        ledgers = list(ledgers)
-        merged = cls()._metadata()
-        for number, other in enumerate(ledgers):
-            if not isinstance(other, cls):
-                raise TypeError(
-                    f"a {cls.__name__} cannot take in a {type(other).__name__}"
-                )
-            merged = cls.merge_metadata(
-                merged, other._metadata(), f"table {number} of the join"
-            )
-        columns = {
-            name: _join(name, [getattr(each, name) for each in ledgers])
-            for name in cls.columns()
-        }
-        return cls(**columns, **merged)
-
-    def append(self, other: Self) -> None:
-        """Add the rows of another table to this one.
-
-        Args:
-            other: an instance of this table's class.
-
-        Raises:
-            TypeError: if ``other`` is of another class.
-            UserError: if metadata disagree or columns do not fit; this
-                table is then as before.
-        """
-        joined = type(self).concatenate([self, other])
-        for field in dataclasses.fields(self):
-            setattr(self, field.name, getattr(joined, field.name))
-        self.__post_init__()
 
     def write(
         self, fname: PATH, chunks: tuple[int, ...] | None = None
@@ -344,7 +111,7 @@ class Ledger:
         rng = np.random.default_rng() if rng is None else rng
         with storage.opened(fname) as file:
             length = storage.read_length(file)
-            if N > length and not (replace and length):
+            if length < N and not (replace and length):
                 raise UserError(
                     f"{fname}: {N} rows asked for, {length} are there"
                 )
@@ -385,17 +152,3 @@ class Ledger:
         if clean:
             for source in sources:
                 source.unlink()
-
-
-def _join(name: str, columns: list[np.ndarray]) -> np.ndarray:
-    """Stack columns; those without rows say nothing about shape."""
-    filled = [column for column in columns if len(column)]
-    if not filled:
-        return max(columns, key=np.ndim, default=np.array([]))
-    shapes = sorted({column.shape[1:] for column in filled})
-    if len(shapes) > 1:
-        raise UserError(
-            f"rows of {name} have different shapes: "
-            + ", ".join(map(str, shapes))
-        )
-    return np.concatenate(filled)

@@ -110,12 +110,19 @@ class BilbyParameterSet(ExtrinsicParameterSet, IntrinsicParameterSet):
 
         Args:
             reference_frequency: Hz, where the spins are given.
-
-        Raises:
-            UserError: if LAL rejects a row's spins.
         """
         inclination, spin1, spin2 = spins.to_cartesian(
-            self, reference_frequency
+            theta_jn=self.theta_jn,
+            phi_jl=self.phi_jl,
+            tilt_1=self.tilt_1,
+            tilt_2=self.tilt_2,
+            phi_12=self.phi_12,
+            a_1=self.a_1,
+            a_2=self.a_2,
+            mass_1=self.mass_1,
+            mass_2=self.mass_2,
+            phase=self.phase,
+            reference_frequency=reference_frequency,
         )
         return LALParameterSet(
             mass1=self.mass_1,
@@ -194,14 +201,20 @@ class LALParameterSet(Ledger):
 
         Args:
             reference_frequency: Hz, where the spins are given.
-
-        Raises:
-            UserError: if LAL rejects a row's spins.
         """
+        angles = spins.to_angles(
+            inclination=self.inclination,
+            spin_1=(self.spin1x, self.spin1y, self.spin1z),
+            spin_2=(self.spin2x, self.spin2y, self.spin2z),
+            mass_1=self.mass1,
+            mass_2=self.mass2,
+            phase=self.phase,
+            reference_frequency=reference_frequency,
+        )
         return BilbyParameterSet(
             mass_1=self.mass1,
             mass_2=self.mass2,
-            **spins.to_angles(self, reference_frequency),
+            **angles,
             ra=self.ra,
             dec=self.dec,
             redshift=self.redshift,

@@ -7,6 +7,7 @@ per column in the groups ``parameters`` and ``waveforms``.
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any
 
 import h5py
@@ -158,7 +159,7 @@ def _read_scattered(dataset: h5py.Dataset, rows: np.ndarray) -> np.ndarray:
     gap = 1 + _GAP_BYTES // max(row_bytes, 1)
     breaks = np.flatnonzero(np.diff(rows) > gap) + 1
     edges = np.concatenate([[0], breaks, [len(rows)]])
-    for begin, end in zip(edges[:-1], edges[1:], strict=True):
+    for begin, end in pairwise(edges):
         if begin < end:
             first, last = rows[begin], rows[end - 1]
             piece = dataset[first : last + 1]
