@@ -67,6 +67,7 @@ class PsdEstimator(torch.nn.Module):
         if self.segment_size % 2 == 0:
             one_sided[-1] = scale
         self.register_buffer("window", window)
+        self.register_buffer("lines", torch.fft.rfft(window)[:2].real)
         self.register_buffer("one_sided", one_sided)
 
     def forward(self, X: Tensor) -> Tensor:
@@ -80,8 +81,9 @@ class PsdEstimator(torch.nn.Module):
             frequencies k / fftlength.
         """
         segments = X.double().unfold(-1, self.segment_size, self.step)
-        segments = segments - segments.mean(-1, keepdim=True)
         spectra = torch.fft.rfft(segments * self.window, dim=-1)
+        # a constant seen through a Hann window has three lines, at -1, 0, 1
+        spectra[..., :2] -= segments.mean(-1, keepdim=True) * self.lines
         power = spectra.real.square() + spectra.imag.square()
         return _median(power) * self.one_sided
 
@@ -89,7 +91,25 @@ class PsdEstimator(torch.nn.Module):
 def _median(power: Tensor) -> Tensor:
     """Median over the last but one dimension, its bias removed."""
     count = power.size(-2)
-    ordered = power.sort(dim=-2).values
-    low = ordered.select(-2, (count - 1) // 2)
-    high = ordered.select(-2, count // 2)
+    if count <= 9:
+        low, high = _middle(list(power.unbind(-2)))
+    else:
+        ordered = power.sort(dim=-2).values
+        low = ordered.select(-2, (count - 1) // 2)
+        high = ordered.select(-2, count // 2)
     return (low + high) / (2 * median_bias(count))
+
+
+def _middle(rows: list[Tensor]) -> tuple[Tensor, Tensor]:
+    """The two middle values of a few rows, by exchanges of neighbours.
+
+    Whole-row minima and maxima: several times faster than a sort along a
+    short strided dimension.
+    """
+    count = len(rows)
+    for last in range(count - 1, (count - 1) // 2 - 1, -1):
+        for i in range(last):
+            low = torch.minimum(rows[i], rows[i + 1])
+            rows[i + 1] = torch.maximum(rows[i], rows[i + 1])
+            rows[i] = low
+    return rows[(count - 1) // 2], rows[count // 2]
