@@ -1,1 +1,1 @@
-"""Searches strain with an exported network, through an inference server or in process."""
+"""Searches strain with an exported network, by a server or in process."""

@@ -270,9 +270,7 @@ def serve(
         f"{host}:{grpc}", http and f"{host}:{http}", process.pid
     )
     try:
-        _wait(
-            process, address.grpc, repository, log_file, timeout, progress
-        )
+        _wait(process, address.grpc, repository, log_file, timeout, progress)
         yield address
     finally:
         _stop(process)

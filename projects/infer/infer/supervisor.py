@@ -30,7 +30,7 @@ SHARED_MEMORY = Path("/dev/shm")
 
 
 def prctl(option: int, value: int) -> None:
-    """Call prctl(2), which the standard library does not offer."""
+    """Set a property of this process that only Linux has."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(option, value, 0, 0, 0):
         number = ctypes.get_errno()

@@ -1,0 +1,70 @@
+"""The settings that events were found with."""
+
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Self
+
+from conventions.errors import UserError
+from conventions.files import complete
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchSettings:
+    """What another search must do alike for its events to compare.
+
+    Attributes:
+        integration_window_length: of the boxcar, in seconds.
+        cluster_window_length: an event is the maximum within half of it on
+            each side, in seconds.
+        recovery_window: an injection is found by an event at most this far
+            from it, in seconds.
+        psd_length: seconds of data that a PSD is estimated from.
+        inference_sampling_rate: network outputs per second, in Hz.
+        batch_size: network outputs per request and stream.
+        weights_sha256: checksum of the network's weights.
+    """
+
+    integration_window_length: float
+    cluster_window_length: float
+    recovery_window: float
+    psd_length: float
+    inference_sampling_rate: float
+    batch_size: int
+    weights_sha256: str
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read ``settings.json``.
+
+        Args:
+            path: the file.
+
+        Raises:
+            UserError: if there is no such file or it is something else.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise UserError(
+                f"no search settings at {path}: inference writes them beside "
+                "its events"
+            )
+        try:
+            content = json.loads(path.read_text())
+            return cls(
+                **{field.name: content[field.name] for field in fields(cls)}
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise UserError(
+                f"{path} does not hold search settings "
+                f"({type(error).__name__}: {error})"
+            ) from error
+
+    def write(self, path: Path) -> None:
+        """Write ``settings.json``, complete or not at all.
+
+        Args:
+            path: the file.
+        """
+        with complete(path) as temporary:
+            temporary.write_text(json.dumps(asdict(self), indent=2) + "\n")

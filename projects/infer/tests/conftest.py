@@ -1,0 +1,176 @@
+"""A tiny trained network, its repository, and the real server."""
+
+import os
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from export.main import export
+from infer.server import serve
+from ledger.injections import (
+    InterferometerResponseSet,
+    waveform_class_factory,
+)
+from preprocessing.config import Preprocessing
+from preprocessing.manifest import InputSpec, Manifest, sha256
+
+REPO = Path(__file__).resolve().parents[3]
+IFOS = ("H1", "L1")
+SAMPLE_RATE = 256
+START = 1_000_000_000
+RESPONSES = waveform_class_factory(
+    list(IFOS), InterferometerResponseSet, "Responses"
+)
+
+
+def need(name: str, there: bool, reason: str) -> None:
+    """Skip, or fail where AFRAME_REQUIRE lists the name."""
+    if there:
+        return
+    if name in os.environ.get("AFRAME_REQUIRE", "").split(","):
+        pytest.fail(f"AFRAME_REQUIRE names {name}, but {reason}")
+    pytest.skip(reason)
+
+
+class Network(torch.nn.Module):
+    """Two convolutions and a mean."""
+
+    def __init__(self, num_ifos: int) -> None:
+        super().__init__()
+        self.first = torch.nn.Conv1d(num_ifos, 8, 15, stride=4)
+        self.second = torch.nn.Conv1d(8, 8, 9, stride=2)
+        self.last = torch.nn.Linear(8, 1)
+
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
+        X = torch.relu(self.first(X))
+        return self.last(torch.relu(self.second(X)).amax(-1))
+
+
+def train(run_dir: Path, ifos: tuple[str, ...] = IFOS) -> Manifest:
+    """Write what a training leaves behind."""
+    config = Preprocessing(
+        ifos=ifos,
+        sample_rate=SAMPLE_RATE,
+        kernel_length=0.75,
+        fduration=0.5,
+        highpass=16.0,
+    )
+    shape = (len(ifos), config.kernel_size)
+    torch.manual_seed(3)
+    network = Network(len(ifos)).eval()
+    run_dir.mkdir(parents=True, exist_ok=True)
+    traced = torch.jit.trace(network, torch.randn(2, *shape))
+    torch.jit.save(traced, run_dir / "model.pt")
+    manifest = Manifest(
+        preprocessing=config,
+        left_pad=0.25,
+        right_pad=0.05,
+        inputs=(InputSpec("strain", shape),),
+        weights_sha256=sha256(run_dir / "model.pt"),
+    )
+    manifest.write(run_dir / "manifest.json")
+    return manifest
+
+
+def write_background(
+    path: Path, strain: np.ndarray, start: float = START
+) -> Path:
+    """Write a background file of strain of shape (ifo, time)."""
+    with h5py.File(path, "w") as file:
+        for ifo, data in zip(("H1", "L1", "V1"), strain, strict=False):
+            channel = file.create_dataset(ifo, data=data)
+            channel.attrs["x0"] = float(start)
+            channel.attrs["dx"] = 1 / SAMPLE_RATE
+    return path
+
+
+def noise(seconds: float, num_ifos: int = 2, seed: int = 0) -> np.ndarray:
+    """White strain of an amplitude like that of real detectors."""
+    rng = np.random.default_rng(seed)
+    size = (num_ifos, int(seconds * SAMPLE_RATE))
+    return 1e-21 * rng.normal(size=size)
+
+
+def signals(times: list[float], shift: list[float]) -> RESPONSES:
+    """Loud sine-Gaussians of two seconds at the given times."""
+    count, size = len(times), 2 * SAMPLE_RATE
+    t = np.arange(size) / SAMPLE_RATE - 1.75
+    pulse = 2e-20 * np.exp(-((t / 0.03) ** 2)) * np.sin(500 * t)
+    names = [
+        name
+        for name, kind in RESPONSES.columns().items()
+        if kind == "parameter"
+    ]
+    columns = {name: np.ones(count) for name in names}
+    columns["injection_time"] = np.array(times, dtype=float)
+    columns["shift"] = np.tile(np.array(shift, float), (count, 1))
+    columns["ifo_snrs"] = np.ones((count, 2))
+    waves = {ifo.lower(): np.tile(pulse, (count, 1)) for ifo in IFOS}
+    return RESPONSES(
+        **columns,
+        **waves,
+        ifos=list(IFOS),
+        sample_rate=SAMPLE_RATE,
+        duration=2.0,
+        right_pad=0.25,
+        num_injections=3 * count,
+    )
+
+
+@pytest.fixture(scope="session")
+def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Directory of a finished training."""
+    path = tmp_path_factory.mktemp("training")
+    train(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def repository(
+    run_dir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A model repository: 8 s PSD, 4 outputs/s, 16 a request."""
+    path = tmp_path_factory.mktemp("export") / "repository"
+    export(
+        run_dir,
+        path,
+        psd_length=8.0,
+        inference_sampling_rate=4.0,
+        batch_size=16,
+    )
+    return path
+
+
+@pytest.fixture(scope="session")
+def manifest(repository: Path) -> Manifest:
+    """Manifest of the repository."""
+    return Manifest.read(repository / "manifest.json")
+
+
+@pytest.fixture(scope="session")
+def triton_root() -> Path:
+    """Where the server is installed."""
+    default = REPO / ".triton"
+    path = Path(os.environ.get("AFRAME_TRITON_ROOT") or default)
+    need(
+        "triton",
+        (path / "pytriton").is_dir(),
+        f"there is no server in {path}: run scripts/install-triton",
+    )
+    return path
+
+
+@pytest.fixture(scope="session")
+def address(
+    repository: Path,
+    triton_root: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> str:
+    """Address of a running server."""
+    log = tmp_path_factory.mktemp("server") / "server.log"
+    with serve(
+        repository, triton_root=triton_root, log_file=log, timeout=120
+    ) as server:
+        yield server.grpc
