@@ -153,7 +153,7 @@ def check(path: Path, ifos: Sequence[str], sample_rate: float) -> None:
         spans = {ifo: _check_dataset(file, ifo, sample_rate) for ifo in ifos}
     if len(set(spans.values())) > 1:
         listed = ", ".join(
-            f"{ifo} from {start:.17g} with {size} samples"
+            f"{ifo} from {start!r} with {size} samples"
             for ifo, (start, size) in spans.items()
         )
         raise UserError(f"{path}: the ifos cover different times: {listed}")

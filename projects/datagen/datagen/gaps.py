@@ -3,6 +3,8 @@
 import numpy as np
 from conventions.errors import UserError
 
+from datagen.segments import show
+
 _SHOWN = 3
 
 
@@ -40,7 +42,7 @@ def error(
     Returns:
         The error, to be raised.
     """
-    shown = ", ".join(f"[{a:.17g}, {b:.17g})" for a, b in spans[:_SHOWN])
+    shown = ", ".join(show(span) for span in spans[:_SHOWN])
     more = f" and {len(spans) - _SHOWN} more" if len(spans) > _SHOWN else ""
     return UserError(
         f"{origin}: {ifo} has NaN or infinite samples at GPS {shown}{more}; "

@@ -1,7 +1,7 @@
 """Open data of the Gravitational Wave Open Science Center (GWOSC)."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -9,7 +9,7 @@ from conventions.errors import UserError
 from scipy import signal
 
 from datagen import gaps
-from datagen.segments import Segment
+from datagen.segments import Segment, intersect, show
 
 SAMPLE_RATES = (4096, 16384)
 """Sample rates (Hz) at which strain is published."""
@@ -49,9 +49,8 @@ def common_segments(
         DownloadError: if the server does not answer for an interferometer.
     """
     from gwosc.timeline import get_segments
-    from igwn_segments import segment, segmentlist
 
-    common = segmentlist([segment(float(start), float(stop))])
+    common = [(float(start), float(stop))]
     for ifo in ifos:
         try:
             active = get_segments(
@@ -62,13 +61,21 @@ def common_segments(
             )
         except Exception as error:
             raise DownloadError(
-                f"segments of {ifo}_{flag} in [{start:.17g}, {stop:.17g}) "
-                f"could not be had from {_address(host)}: {error}"
+                f"segments of {ifo}_{flag} in {show((start, stop))} "
+                f"could not be had from {_address(host)}: {_reason(error)}"
             ) from error
-        common &= segmentlist(
-            segment(float(a), float(b)) for a, b in active
-        ).coalesce()
-    return [(float(a), float(b)) for a, b in common]
+        common = intersect(common, _joined(active))
+    return common
+
+
+def _joined(segments: Iterable[tuple[int, int]]) -> list[Segment]:
+    joined: list[Segment] = []
+    for start, stop in sorted(segments):
+        if joined and start <= joined[-1][1]:
+            last = joined.pop()
+            start, stop = last[0], max(stop, last[1])
+        joined.append((float(start), float(stop)))
+    return joined
 
 
 def strain(
@@ -109,22 +116,21 @@ def strain(
         )
     rate = published[0]
     stop = start + duration
-    what = f"{ifo} open data of [{start:.17g}, {stop:.17g})"
+    what = f"{ifo} open data of {show((start, stop))}"
     try:
         series = TimeSeries.fetch_open_data(
             ifo, start, stop, sample_rate=rate, host=_address(host)
         )
     except Exception as error:
         raise DownloadError(
-            f"{what} could not be had from {_address(host)}: {error}"
+            f"{what} could not be had from {_address(host)}: {_reason(error)}"
         ) from error
     data = np.asarray(series.value, dtype=np.float64)
     found_rate = float(series.sample_rate.value)
     expected = (rate, start, round(duration * rate))
     if (found_rate, float(series.t0.value), len(data)) != expected:
         raise DownloadError(
-            f"{what}: the server has only "
-            f"[{series.span[0]:.17g}, {series.span[1]:.17g}) "
+            f"{what}: the server has only {show(tuple(series.span))} "
             f"at {found_rate:g} Hz"
         )
     missing = gaps.find(data, start, rate)
@@ -186,3 +192,9 @@ def _address(host: str | None) -> str:
     from gwosc.api import DEFAULT_URL
 
     return (host or DEFAULT_URL).rstrip("/")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ExceptionGroup):
+        return "; ".join(_reason(part) for part in error.exceptions)
+    return str(error) or repr(error)

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from conventions.errors import UserError
 from conventions.files import complete
-from igwn_segments import segment, segmentlist
-from igwn_segments.utils import fromsegwizard, tosegwizard
 
 Segment = tuple[float, float]
+
+_ROUNDING = 1e-3
+"""Seconds by which a duration in a file may miss stop - start."""
 
 IFOS = ("H1", "L1", "V1", "K1")
 """Interferometers whose data can be made or fetched."""
@@ -114,7 +115,7 @@ def query(
         longest = max((b - a for a, b in found), default=0.0)
         raise UserError(
             f"no segment of at least min_duration = {min_duration:g} s in "
-            f"[{start:.17g}, {stop:.17g}) for {', '.join(ifos)} from source "
+            f"{show((start, stop))} for {', '.join(ifos)} from source "
             f"{source!r}: {len(found)} found, the longest has {longest:g} s"
         )
     if max_duration is not None:
@@ -133,8 +134,8 @@ def split(
     """Split a segment evenly into as few pieces as ``max_duration`` allows.
 
     The pieces cover the segment without a gap. Inner edges lie a whole
-    number of seconds after the start, so that pieces differ by at most 1 s
-    and each has more than about half of ``max_duration``.
+    number of seconds after the start, so that pieces differ by less than
+    2 s and none is shorter than half of ``max_duration`` minus 1 s.
 
     Args:
         pair: the segment ``(start, stop)``, GPS s.
@@ -157,17 +158,17 @@ def split(
         raise UserError(
             f"max_duration: {max_duration!r} is below the accepted 1 s"
         )
-    count = math.ceil(duration / math.floor(max_duration))
-    edges = [start + math.floor(i * duration / count) for i in range(count)]
-    edges.append(stop)
+    whole = math.ceil(duration)
+    count = math.ceil(whole / math.floor(max_duration))
+    edges = [start + whole * i // count for i in range(count)] + [stop]
     pieces = list(pairwise(edges))
     shortest = min(b - a for a, b in pieces)
     if shortest < min_duration:
         raise UserError(
             f"max_duration = {max_duration:g} s splits segment "
-            f"[{start:.17g}, {stop:.17g}) into pieces of {shortest:g} s, "
+            f"{show(pair)} into pieces of {shortest:g} s, "
             f"shorter than min_duration = {min_duration:g} s; a "
-            f"min_duration of at most half of max_duration always works"
+            f"min_duration of at most max_duration / 2 - 1 s always works"
         )
     return pieces
 
@@ -188,20 +189,35 @@ def validate(segments: Sequence[Segment]) -> None:
     previous = None
     for pair in segments:
         if not (math.isfinite(pair[0]) and pair[1] > pair[0]):
-            raise UserError(f"segments: {_show(pair)} does not end after it")
+            raise UserError(
+                f"segments: {show(pair)} does not end after it starts"
+            )
         if previous is not None and pair[0] < previous[1]:
             if pair[1] <= previous[0]:
                 problem = "are not in order of time"
             else:
                 problem = "overlap"
             raise UserError(
-                f"segments: {_show(previous)} and {_show(pair)} {problem}"
+                f"segments: {show(previous)} and {show(pair)} {problem}"
             )
         previous = pair
 
 
-def _show(pair: Segment) -> str:
-    return f"[{pair[0]:.17g}, {pair[1]:.17g})"
+def show(pair: Segment) -> str:
+    """Format a segment for a message.
+
+    Args:
+        pair: ``(start, stop)``, GPS s.
+
+    Returns:
+        Text such as ``[1126259446, 1126259462.5)``.
+    """
+    return f"[{_text(pair[0])}, {_text(pair[1])})"
+
+
+def _text(value: float) -> str:
+    number = float(value)
+    return str(int(number)) if number.is_integer() else repr(number)
 
 
 def write(path: Path, segments: Sequence[Segment]) -> None:
@@ -215,20 +231,18 @@ def write(path: Path, segments: Sequence[Segment]) -> None:
         UserError: if the segments are not valid, see :func:`validate`.
     """
     validate(segments)
-    listed = segmentlist(
-        segment(_integral(start), _integral(stop)) for start, stop in segments
-    )
     with complete(path) as temporary, temporary.open("w") as file:
-        tosegwizard(file, listed, coltype=_integral)
-
-
-def _integral(value: str | float) -> int | float:
-    number = float(value)
-    return int(number) if number.is_integer() else number
+        file.write("# seg\tstart\tstop\tduration\n")
+        for number, (start, stop) in enumerate(segments):
+            columns = (number, start, stop, stop - start)
+            file.write("\t".join(_text(value) for value in columns) + "\n")
 
 
 def read(path: Path) -> list[Segment]:
     """Read a list of segments in segwizard format.
+
+    Lines have the columns number, start, stop, duration, or the two in the
+    middle alone; ``#`` begins a comment.
 
     Args:
         path: file to be read.
@@ -237,22 +251,67 @@ def read(path: Path) -> list[Segment]:
         Pairs ``(start, stop)``, GPS s, in order of time.
 
     Raises:
-        UserError: if the file is missing or not in segwizard format, or its
-            segments are not valid, see :func:`validate`.
+        UserError: if the file is missing or a line is not of this kind, or
+            its segments are not valid, see :func:`validate`.
     """
     path = Path(path)
     if not path.is_file():
         raise UserError(f"segment file {path} does not exist")
-    try:
-        with path.open() as file:
-            listed = fromsegwizard(file, coltype=float)
-    except ValueError as error:
-        raise UserError(
-            f"segment file {path} is not in segwizard format: {error}"
-        ) from error
-    segments = [(float(start), float(stop)) for start, stop in listed]
+    segments = []
+    for number, line in enumerate(path.read_text().splitlines(), start=1):
+        columns = line.partition("#")[0].split()
+        if columns:
+            segments.append(_parse(columns, f"{path}, line {number}"))
     try:
         validate(segments)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
     return segments
+
+
+def _parse(columns: list[str], where: str) -> Segment:
+    try:
+        values = [float(column) for column in columns]
+    except ValueError:
+        values = []
+    if len(values) == 2:
+        start, stop = values
+    elif len(values) == 4:
+        start, stop = values[1:3]
+    else:
+        raise UserError(
+            f"{where}: {' '.join(columns)!r} is not a segment in segwizard "
+            f"format (number, start, stop, duration)"
+        )
+    if len(values) == 4 and abs(stop - start - values[3]) > _ROUNDING:
+        raise UserError(
+            f"{where}: the segment {show((start, stop))} does not have the "
+            f"duration {columns[3]}"
+        )
+    return start, stop
+
+
+def intersect(
+    first: Sequence[Segment], second: Sequence[Segment]
+) -> list[Segment]:
+    """Find the time that two lists of segments have in common.
+
+    Args:
+        first: sorted, disjoint pairs ``(start, stop)``, GPS s.
+        second: the same of the other list.
+
+    Returns:
+        Sorted, disjoint pairs; may be none.
+    """
+    common = []
+    i = j = 0
+    while i < len(first) and j < len(second):
+        start = max(first[i][0], second[j][0])
+        stop = min(first[i][1], second[j][1])
+        if start < stop:
+            common.append((start, stop))
+        if first[i][1] < second[j][1]:
+            i += 1
+        else:
+            j += 1
+    return common
