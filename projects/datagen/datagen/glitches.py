@@ -49,11 +49,11 @@ class GlitchConfig:
                 f"zero or positive"
             )
         for field in fields(self)[1:]:
-            low, high = getattr(self, field.name)
-            if not 0 < low <= high < math.inf:
+            limits = list(getattr(self, field.name))
+            if len(limits) != 2 or not 0 < limits[0] <= limits[1] < math.inf:
                 raise UserError(
-                    f"glitches: {field.name} = [{low!r}, {high!r}] is not "
-                    f"a range of positive numbers"
+                    f"glitches: {field.name} = {limits!r} is not a lowest "
+                    f"and a highest positive number"
                 )
         longest = _EXTENT * _decay_time(self.frequency[0], self.quality[1])
         if longest > BLOCK_DURATION:

@@ -139,6 +139,7 @@ def test_strain_is_noise_plus_glitches(flat_psd):
         ({"rate_per_hour": -1}, "rate_per_hour = -1"),
         ({"rate_per_hour": math.nan}, "rate_per_hour = nan"),
         ({"snr": (10, 5)}, r"snr = \[10, 5\]"),
+        ({"snr": [5, 10, 20]}, r"snr = \[5, 10, 20\] is not a lowest"),
         ({"frequency": (0, 100)}, r"frequency = \[0, 100\]"),
         ({"quality": (4, 4000)}, "quality = 4000.*at most 16 s"),
     ],
