@@ -1,0 +1,126 @@
+"""The command line: ``python -m train fit --config CONFIG --run_dir DIR``."""
+
+from pathlib import Path
+from typing import Any
+
+from conventions.errors import exit_on_user_error
+from conventions.files import complete
+from lightning import Trainer
+from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.utilities import rank_zero_only
+
+from train import artifacts
+from train.checkpoints import CompleteCheckpointIO
+from train.data import SupervisedAframeDataset
+from train.logger import MetricsLogger
+from train.model import SupervisedAframe
+from train.run import RunDirectory, fingerprint
+
+
+class AframeCLI(LightningCLI):
+    """LightningCLI with one directory for all that a run writes.
+
+    A killed ``fit`` continues from its last checkpoint when it is started
+    again with the same settings and the same input files.
+    """
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add ``--run_dir``; write linked settings once."""
+        parser.add_argument(
+            "--run_dir",
+            type=str,
+            required=True,
+            help="Directory for weights, checkpoints, metrics and manifest.",
+        )
+        parser.link_arguments("seed_everything", "data.init_args.seed")
+        parser.link_arguments(
+            "data.num_ifos",
+            "model.init_args.arch.init_args.num_ifos",
+            apply_on="instantiate",
+        )
+
+    @property
+    def settings(self) -> Any:
+        """Settings of the chosen subcommand."""
+        return self.config[self.subcommand]
+
+    @property
+    def run_dir(self) -> Path:
+        """Where everything is written."""
+        return Path(self.settings.run_dir)
+
+    def dump(self) -> str:
+        """All settings as YAML."""
+        return self.parser.dump(self.config, skip_link_targets=False)
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """Decide where to continue; bind what is written to the run."""
+        run = RunDirectory(self.run_dir)
+        digest = fingerprint(self._decisive(), self.datamodule.input_files())
+        self.run = run
+        if self.subcommand == "fit":
+            run.start(digest)
+            resumed = run.resumable(digest)
+            self.config_init.fit.ckpt_path = resumed and str(resumed)
+        else:
+            resumed = None
+        trainer = self.config_init[self.subcommand].trainer
+        theirs = trainer.logger
+        theirs = theirs if isinstance(theirs, list) else []
+        mine = MetricsLogger(run.path, keep=resumed is not None)
+        trainer.callbacks = [
+            *(trainer.callbacks or []),
+            LearningRateMonitor("step"),
+            ModelCheckpoint(
+                run.path,
+                filename="best",
+                monitor="valid_auroc",
+                mode="max",
+                save_last=True,
+                save_on_train_epoch_end=True,
+                enable_version_counter=False,
+            ),
+        ]
+        return super().instantiate_trainer(
+            default_root_dir=str(run.path),
+            logger=[mine, *theirs],
+            plugins=[*(trainer.plugins or []), CompleteCheckpointIO()],
+            use_distributed_sampler=False,
+            **kwargs,
+        )
+
+    def _decisive(self) -> str:
+        settings = self.settings.clone()
+        for name in ("run_dir", "config", "ckpt_path"):
+            settings.pop(name, None)
+        return str(settings.as_dict())
+
+    @rank_zero_only
+    def before_fit(self) -> None:
+        """Write the effective configuration beside the weights."""
+        with complete(self.run.path / "config.yaml") as temporary:
+            temporary.write_text(self.dump())
+
+    @rank_zero_only
+    def after_fit(self) -> None:
+        """Write what export and inference need."""
+        artifacts.write(self.run.path, self.model, self.datamodule)
+
+
+@exit_on_user_error()
+def main(args: list[str] | None = None) -> None:
+    """Run the command line.
+
+    Args:
+        args: arguments, by default those of the process.
+    """
+    AframeCLI(
+        SupervisedAframe,
+        SupervisedAframeDataset,
+        subclass_mode_model=True,
+        subclass_mode_data=True,
+        save_config_callback=None,
+        seed_everything_default=101588,
+        args=args,
+    )

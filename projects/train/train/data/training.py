@@ -1,0 +1,94 @@
+"""The training set: numbered batches of background and polarizations."""
+
+from collections.abc import Iterator
+from typing import TypedDict
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from train.data.background import RandomKernels
+from train.data.waveforms import WaveformReader
+
+
+class TrainingBatch(TypedDict):
+    """What a worker sends to the training process.
+
+    Attributes:
+        index: number of the batch since the start of the training.
+        X: background of shape ``(batch, ifo, time)``.
+        polarizations: of shape ``(signal, polarization, time)``.
+        rows: sample of each signal, of shape ``(signal,)``.
+    """
+
+    index: int
+    X: Tensor
+    polarizations: Tensor
+    rows: Tensor
+
+
+class TrainingBatches(Dataset[TrainingBatch]):
+    """Batches by their number; a batch is a function of seed and number.
+
+    Neither the number of worker processes nor an interruption changes what
+    is trained on.
+
+    Args:
+        kernels: source of background.
+        waveforms: source of polarizations.
+        batch_size: samples in a batch.
+        waveform_prob: probability that a sample carries a signal.
+        seed: entropy, of which different ranks have different ones.
+    """
+
+    def __init__(
+        self,
+        kernels: RandomKernels,
+        waveforms: WaveformReader,
+        batch_size: int,
+        waveform_prob: float,
+        seed: tuple[int, ...],
+    ) -> None:
+        self.kernels = kernels
+        self.waveforms = waveforms
+        self.batch_size = batch_size
+        self.waveform_prob = waveform_prob
+        self.seed = seed
+
+    def __getitem__(self, index: int) -> TrainingBatch:
+        """Read batch ``index``."""
+        rng = np.random.default_rng((*self.seed, index))
+        X = self.kernels.draw(self.batch_size, rng)
+        carries = rng.random(self.batch_size) < self.waveform_prob
+        rows = np.flatnonzero(carries)
+        chosen = rng.integers(self.waveforms.count, size=len(rows))
+        return {
+            "index": index,
+            "X": torch.from_numpy(X),
+            "polarizations": torch.from_numpy(self.waveforms.read(chosen)),
+            "rows": torch.from_numpy(rows),
+        }
+
+
+class EpochSampler(Sampler[int]):
+    """Numbers of the batches of one epoch after the other.
+
+    Args:
+        batches_per_epoch: how many an epoch has.
+    """
+
+    def __init__(self, batches_per_epoch: int) -> None:
+        self.batches_per_epoch = batches_per_epoch
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch; Lightning calls this before each."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.batches_per_epoch
+
+    def __iter__(self) -> Iterator[int]:
+        first = self.epoch * self.batches_per_epoch
+        return iter(range(first, first + self.batches_per_epoch))

@@ -1,0 +1,83 @@
+"""Lightning modules: loss, validation and optimisation."""
+
+import torch
+from lightning import LightningModule
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import OneCycleLR
+
+from train.metrics import TimeSlideAUROC
+
+
+class SupervisedAframe(LightningModule):
+    """A network trained to tell kernels with a signal from those without.
+
+    Args:
+        arch: maps kernels of shape ``(batch, ifo, time)`` to logits of
+            shape ``(batch,)``.
+        metric: of the validation, logged as ``valid_auroc``.
+        learning_rate: peak of the one-cycle schedule for one device; it is
+            multiplied by the number of devices.
+        pct_lr_ramp: fraction of the steps in which the peak is reached.
+        weight_decay: of AdamW.
+    """
+
+    def __init__(
+        self,
+        arch: nn.Module,
+        metric: TimeSlideAUROC,
+        learning_rate: float = 5.85e-4,
+        pct_lr_ramp: float = 0.115,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.arch = arch
+        self.metric = metric
+        self.learning_rate = learning_rate
+        self.pct_lr_ramp = pct_lr_ramp
+        self.weight_decay = weight_decay
+
+    def forward(self, X: Tensor) -> Tensor:
+        """Logits of kernels, of shape ``(batch,)``."""
+        return self.arch(X)
+
+    def training_step(self, batch: tuple[Tensor, Tensor]) -> Tensor:
+        """Binary cross-entropy of a batch of kernels and labels."""
+        X, y = batch
+        loss = nn.functional.binary_cross_entropy_with_logits(self(X), y)
+        self.log("train_loss", loss, on_step=True, prog_bar=True)
+        return loss
+
+    def validation_step(self, batch: tuple[Tensor, Tensor]) -> None:
+        """Score a piece of background and the signals in it."""
+        background, foreground = (self.score(X) for X in batch)
+        self.metric.update(background, foreground)
+
+    def score(self, X: Tensor) -> Tensor:
+        """Logits of kernels of shape ``(row, column, ifo, time)``.
+
+        Returns:
+            Logits of shape ``(row, column)``.
+        """
+        return self(X.flatten(0, 1)).view(X.shape[:2])
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the score and forget the epoch's."""
+        self.log("valid_auroc", self.metric.compute(), prog_bar=True)
+        self.metric.reset()
+
+    def configure_optimizers(self) -> dict[str, object]:
+        """AdamW under a one-cycle schedule."""
+        peak = self.learning_rate * self.trainer.world_size
+        optimizer = torch.optim.AdamW(
+            self.parameters(), lr=peak, weight_decay=self.weight_decay
+        )
+        scheduler = OneCycleLR(
+            optimizer,
+            max_lr=peak,
+            pct_start=self.pct_lr_ramp,
+            total_steps=int(self.trainer.estimated_stepping_batches),
+        )
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }
