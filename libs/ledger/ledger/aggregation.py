@@ -1,5 +1,6 @@
 """Joining the ledgers of many files into one file."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,6 +66,7 @@ def merge_files(
     """
     _check_names(sources, target)
     columns = cls.columns()
+    filled = []
     layouts = {name: _Layout() for name in columns}
     merged = cls()._metadata()
     total = 0
@@ -72,6 +74,8 @@ def merge_files(
         with storage.opened(source) as file:
             rows = storage.read_length(file)
             total += rows
+            if rows:
+                filled.append(source)
             merged = cls.merge_metadata(
                 merged, cls._metadata_from_file(file), str(source)
             )
@@ -96,9 +100,7 @@ def merge_files(
                 np.dtype(dtype or layout.dtype or float),
                 chunks,
             )
-        start = 0
-        for source in sources:
-            start += _copy(source, file, columns, start)
+        _fill(file, columns, filled)
 
 
 def _check_names(sources: list[Path], target: Path) -> None:
@@ -112,20 +114,55 @@ def _check_names(sources: list[Path], target: Path) -> None:
         raise UserError(f"{target} is both source and target")
 
 
-def _copy(
-    source: Path, target: h5py.File, columns: dict[str, str], start: int
-) -> int:
-    """Copy all columns of a source to the rows from ``start`` on."""
-    with storage.opened(source) as file:
-        rows = storage.read_length(file)
-        for name, kind in columns.items():
-            if not rows:
-                break
-            dataset = storage.find_dataset(file, kind, name, rows)
-            goal = target[dataset.name]
-            step = max(1, _BLOCK_BYTES * rows // max(dataset.nbytes, 1))
+def _fill(
+    target: h5py.File, columns: dict[str, str], sources: list[Path]
+) -> None:
+    """Copy the sources' rows one after the other, many small ones at once."""
+    goals = {
+        name: target[f"{storage.GROUPS[kind]}/{name}"]
+        for name, kind in columns.items()
+    }
+    start, waiting, size = 0, [], 0
+    for block in _blocks(columns, sources):
+        waiting.append(block)
+        size += sum(piece.nbytes for piece in block.values())
+        if size >= _BLOCK_BYTES:
+            start = _flush(goals, waiting, start)
+            waiting, size = [], 0
+    _flush(goals, waiting, start)
+
+
+def _blocks(
+    columns: dict[str, str], sources: list[Path]
+) -> Iterator[dict[str, np.ndarray]]:
+    """Read the sources in blocks of rows of limited size."""
+    for source in sources:
+        with storage.opened(source) as file:
+            rows = storage.read_length(file)
+            datasets = {
+                name: storage.find_dataset(file, kind, name, rows)
+                for name, kind in columns.items()
+            }
+            size = sum(dataset.nbytes for dataset in datasets.values())
+            step = max(1, rows * _BLOCK_BYTES // max(size, 1))
             for begin in range(0, rows, step):
-                end = min(begin + step, rows)
-                piece = storage.read_rows(dataset, slice(begin, end))
-                goal[start + begin : start + end] = piece
-    return rows
+                chosen = slice(begin, min(begin + step, rows))
+                yield {
+                    name: storage.read_rows(dataset, chosen)
+                    for name, dataset in datasets.items()
+                }
+
+
+def _flush(
+    goals: dict[str, h5py.Dataset],
+    blocks: list[dict[str, np.ndarray]],
+    start: int,
+) -> int:
+    """Write blocks to the rows from ``start`` on; give the next row."""
+    stop = start
+    for name, goal in goals.items():
+        pieces = [block[name] for block in blocks]
+        if pieces:
+            stop = start + sum(map(len, pieces))
+            goal[start:stop] = np.concatenate(pieces)
+    return stop

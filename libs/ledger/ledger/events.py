@@ -94,10 +94,17 @@ class EventSet(ShiftedSet):
         bad = np.count_nonzero(np.isnan(threshold))
         if bad:
             raise UserError(f"{bad} of {threshold.size} thresholds are NaN")
-        count = len(self) - np.searchsorted(
-            self._sorted_statistic(), threshold, side="left"
-        )
-        return count if threshold.ndim else int(count)
+        if not threshold.ndim:
+            return int(self._count(threshold))
+        # Sorted thresholds walk through memory in order.
+        order = np.argsort(threshold, axis=None)
+        count = np.empty(threshold.size, dtype=np.int64)
+        count[order] = self._count(threshold.ravel()[order])
+        return count.reshape(threshold.shape)
+
+    def _count(self, threshold: np.ndarray) -> np.ndarray:
+        statistic = self._sorted_statistic()
+        return len(self) - np.searchsorted(statistic, threshold, side="left")
 
     def far(self, threshold: F) -> F:
         """Give the false alarm rate of a threshold, never below 1/Tb.

@@ -1,7 +1,7 @@
 """Simulated signals: their parameters, waveforms and place in the data."""
 
 from dataclasses import dataclass, make_dataclass
-from typing import Any, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 from conventions.errors import UserError
@@ -27,6 +27,7 @@ __all__ = [
     "InterferometerResponseSet",
     "IntrinsicParameterSet",
     "LALParameterSet",
+    "PolarizationGenerator",
     "WaveformPolarizationSet",
     "WaveformSet",
     "chirp_mass",
@@ -99,12 +100,58 @@ class InjectionMetadata(Ledger):
         return metadata | {"num_injections": count}
 
 
+class PolarizationGenerator(Protocol):
+    """Makes polarizations, as ``waveforms.generation`` does with LAL.
+
+    Attributes:
+        sample_rate: Hz.
+        duration: length of a waveform in seconds.
+        right_pad: seconds from the coalescence to a waveform's right edge.
+    """
+
+    sample_rate: float
+    duration: float
+    right_pad: float
+
+    def __call__(
+        self, parameters: BilbyParameterSet
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Give plus and cross, each of shape (row, time)."""
+        ...
+
+
 @dataclass(eq=False)
 class WaveformPolarizationSet(InjectionMetadata, BilbyParameterSet):
     """Binaries with their polarizations, each of shape (row, time)."""
 
     cross: np.ndarray = waveform()
     plus: np.ndarray = waveform()
+
+    @classmethod
+    def from_parameters(
+        cls, params: BilbyParameterSet, generator: PolarizationGenerator
+    ) -> Self:
+        """Make the polarizations of some binaries.
+
+        Args:
+            params: the binaries.
+            generator: makes the waveforms; it knows approximant, duration
+                and frequencies.
+
+        Returns:
+            The binaries with their polarizations; none counts as rejected.
+        """
+        plus, cross = generator(params)
+        names = BilbyParameterSet.columns()
+        return cls(
+            **{name: getattr(params, name) for name in names},
+            plus=plus,
+            cross=cross,
+            sample_rate=generator.sample_rate,
+            duration=generator.duration,
+            right_pad=generator.right_pad,
+            num_injections=len(params),
+        )
 
     @property
     def waveform_duration(self) -> float:

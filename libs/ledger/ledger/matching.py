@@ -1,5 +1,7 @@
 """The event nearest to an injection, among those of the same shift."""
 
+from itertools import pairwise
+
 import numpy as np
 
 
@@ -28,23 +30,26 @@ def nearest_events(
         (row,).
     """
     result = np.full(len(time), -1, dtype=np.int64)
-    usable = np.flatnonzero(event_group >= 0)
-    keys = (event_statistic, event_time, event_group)
-    order = usable[np.lexsort([key[usable] for key in keys])]
-    event_edges = np.searchsorted(
-        event_group[order], np.arange(group.max(initial=-1) + 2)
-    )
-    rows = np.argsort(group, kind="stable")
-    row_edges = np.searchsorted(group[rows], np.arange(len(event_edges)))
-    for number in range(len(event_edges) - 1):
-        events = order[event_edges[number] : event_edges[number + 1]]
-        chosen = rows[row_edges[number] : row_edges[number + 1]]
-        if len(events) and len(chosen):
+    count = group.max(initial=-1) + 1
+    events_of = _members(event_group, count)
+    rows_of = _members(group, count)
+    for events, rows in zip(events_of, rows_of, strict=True):
+        if len(events) and len(rows):
+            keys = (event_statistic[events], event_time[events])
+            events = events[np.lexsort(keys)]
             best, distance = _nearest(
-                event_time[events], event_statistic[events], time[chosen]
+                event_time[events], event_statistic[events], time[rows]
             )
-            result[chosen] = np.where(distance <= window, events[best], -1)
+            result[rows] = np.where(distance <= window, events[best], -1)
     return result
+
+
+def _members(group: np.ndarray, count: int) -> list[np.ndarray]:
+    """Give the indices of each group's members; negative ones have none."""
+    small = np.min_scalar_type(-max(count, 1))
+    order = np.argsort(group.astype(small), kind="stable")
+    edges = np.searchsorted(group, np.arange(count + 1), sorter=order)
+    return [order[i:j] for i, j in pairwise(edges)]
 
 
 def _nearest(
