@@ -1,0 +1,180 @@
+"""What all tasks share: where they run, what they require, how they end."""
+
+import signal
+from pathlib import Path
+from types import FrameType
+from typing import Any, ClassVar
+
+import law
+import luigi
+from conventions.errors import UserError
+
+from aframe import config, freshness, messages, validation
+from aframe.parameters import BoolParameter, ChoiceParameter
+
+
+def _stop(signum: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + signum)
+
+
+def _unwind_on_terminate() -> None:
+    """Let SIGTERM end this process as Ctrl-C does, through ``finally``."""
+    signal.signal(signal.SIGTERM, _stop)
+
+
+law.patches.before_run(_unwind_on_terminate)
+messages.install()
+
+
+class ExecutionParameters:
+    """Where a task runs; passed on to the tasks that it requires."""
+
+    travels = True
+
+    sandbox = ChoiceParameter(
+        default="",
+        choices=("", *config.SANDBOXES),
+        significant=False,
+        description="where run() is executed: local (this environment) or "
+        "apptainer (the project's container image); empty: AFRAME_SANDBOX, "
+        "or sandbox of [luigi_base], or local",
+    )
+    dev = BoolParameter(
+        default=False,
+        significant=False,
+        description="in a container, use this checkout's code instead of "
+        "the image's",
+    )
+    gpus = luigi.Parameter(
+        default="",
+        significant=False,
+        description="comma-separated ids of GPUs to use; empty: "
+        "CUDA_VISIBLE_DEVICES, or none",
+    )
+
+
+class AframeTask(ExecutionParameters, law.SandboxTask):
+    """Base of all tasks.
+
+    Attributes:
+        project: the project whose container image ``run`` needs.
+        reqs: tasks that this one requires, by name; a subclass swaps one
+            for another here.
+        config_sections: sections of the configuration that give the
+            parameters which the task's own section does not.
+    """
+
+    image = luigi.Parameter(
+        default="",
+        significant=False,
+        description="container image, relative to the container root unless "
+        "absolute; empty: <project>.sif",
+    )
+
+    project: ClassVar[str] = ""
+    reqs: ClassVar[dict[str, type[law.Task]]] = {}
+    config_sections: ClassVar[tuple[str, ...]] = ()
+
+    allow_empty_sandbox = True
+    valid_sandboxes: ClassVar[list[str]] = []
+    exclude_index = True
+
+    @classmethod
+    def get_param_values(
+        cls, params: list, args: tuple, kwargs: dict[str, Any]
+    ) -> list[tuple[str, Any]]:
+        """Resolve parameters: given, own section, sections of bases.
+
+        Raises:
+            UserError: if the configuration has an unknown section, key or
+                value, or a parameter is nowhere given.
+        """
+        validation.check_once()
+        found = validation.from_sections(cls, params, kwargs)
+        try:
+            return super().get_param_values(params, args, found | kwargs)
+        except luigi.parameter.MissingParameterException as error:
+            raise UserError(
+                validation.describe_missing(cls, params, kwargs) or str(error)
+            ) from None
+
+    @classmethod
+    def req_params(cls, inst: law.Task, **kwargs: Any) -> dict[str, Any]:
+        """Parameters of a task that ``inst`` requires.
+
+        Only those of a group that travels and that both have are taken over
+        from ``inst``; all others come from the task's own configuration, so
+        that a task is the same from wherever it is required.
+        """
+        params = super().req_params(inst, **kwargs)
+        if type(inst) is cls:
+            return params
+        kept = {name for name in kwargs if not name.startswith("_")}
+        for group in cls.__mro__:
+            if vars(group).get("travels") and isinstance(inst, group):
+                kept |= {
+                    name
+                    for name in dir(group)
+                    if isinstance(getattr(group, name), luigi.Parameter)
+                }
+        return {k: v for k, v in params.items() if k in kept}
+
+    def requires(self) -> dict[str, law.Task]:
+        """The tasks of ``reqs``."""
+        return {name: task.req(self) for name, task in self.reqs.items()}
+
+    def complete(self) -> bool:
+        """Whether outputs exist and are not older than what they need."""
+        return freshness.is_complete(self)
+
+    def fallback_sandbox(self, sandbox: str) -> str:
+        """Law's name for the sandbox that the parameters ask for."""
+        chosen = sandbox or config.sandbox()
+        if chosen not in config.SANDBOXES:
+            raise UserError(
+                f"sandbox: {chosen!r} is unknown, accepted are "
+                f"{', '.join(config.SANDBOXES)}"
+            )
+        if chosen == "local" or not self.project:
+            return law.NO_STR
+        import aframe.sandbox  # noqa: F401 (makes it known to law)
+
+        return f"apptainer::{self.image_path}"
+
+    @property
+    def image_path(self) -> Path:
+        """The container image."""
+        name = Path(self.image or f"{self.project}.sif")
+        return name if name.is_absolute() else config.container_root() / name
+
+    def sandbox_env(self, env: dict[str, str]) -> dict[str, str]:
+        """Environment variables of a container, beside law's own."""
+        forwarded = config.forwarded_environment()
+        if self.gpus:
+            forwarded["CUDA_VISIBLE_DEVICES"] = self.gpus
+        if self.dev:
+            libs = sorted((config.ROOT / "libs").glob("*/"))
+            code = [
+                config.ROOT,
+                *libs,
+                config.ROOT / "projects" / self.project,
+            ]
+            forwarded["PYTHONPATH"] = ":".join(map(str, code))
+        return forwarded
+
+    def sandbox_directories(self) -> list[Path]:
+        """Directories of the host that a container needs."""
+        directories = config.forwarded_directories()
+        if self.dev:
+            directories.append(config.ROOT)
+        return directories
+
+
+@AframeTask.event_handler(luigi.Event.START)
+def _announce_start(task: AframeTask) -> None:
+    messages.announce(task, "started")
+
+
+@AframeTask.event_handler(luigi.Event.PROCESSING_TIME)
+def _announce_end(task: AframeTask, seconds: float) -> None:
+    messages.announce(task, f"done in {seconds:.1f} s")

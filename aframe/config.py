@@ -1,0 +1,229 @@
+"""Where settings come from: luigi's configuration and the environment.
+
+Environment variables are read here and nowhere else, when asked for.
+"""
+
+import os
+import re
+from pathlib import Path
+
+import law
+import luigi
+from conventions.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[1]
+"""The repository, where the law layer runs from a checkout."""
+
+DIRECTORY_VARIABLES = {
+    "train_background": "AFRAME_TRAIN_BACKGROUND_DIR",
+    "train_waveforms": "AFRAME_TRAIN_WAVEFORMS_DIR",
+    "test_background": "AFRAME_TEST_BACKGROUND_DIR",
+    "test_waveforms": "AFRAME_TEST_WAVEFORMS_DIR",
+    "train_rundir": "AFRAME_TRAIN_RUN_DIR",
+    "results_dir": "AFRAME_RESULTS_DIR",
+    "condor_dir": "AFRAME_CONDOR_DIR",
+    "tmp_dir": "AFRAME_TMPDIR",
+}
+"""Parameters of :class:`paths` and the variables that give their default."""
+
+VARIABLES = (
+    *DIRECTORY_VARIABLES.values(),
+    "AFRAME_CONTAINER_ROOT",
+    "AFRAME_SANDBOX",
+    "AFRAME_TRITON_ROOT",
+    "AFRAME_REAL_DATA",
+    "AFRAME_REQUIRE",
+    "AFRAME_TEST_BASE_IMAGE",
+)
+"""Environment variables that mean something to aframe."""
+
+SANDBOXES = ("local", "apptainer")
+
+_VARIABLE = re.compile(r"\$\{?(\w+)\}?")
+
+
+class paths(luigi.Config):  # noqa: N801 (the name of the config section)
+    """Directories of a run; each defaults to an environment variable."""
+
+    train_background = luigi.Parameter(
+        default="", description="segments and strain for training"
+    )
+    train_waveforms = luigi.Parameter(
+        default="", description="signals for training and validation"
+    )
+    test_background = luigi.Parameter(
+        default="", description="segments and strain for the search"
+    )
+    test_waveforms = luigi.Parameter(
+        default="", description="injections for the search"
+    )
+    train_rundir = luigi.Parameter(
+        default="", description="outputs of the training"
+    )
+    results_dir = luigi.Parameter(
+        default="", description="model repository, events and plots"
+    )
+    condor_dir = luigi.Parameter(
+        default="", description="files of batch systems"
+    )
+    tmp_dir = luigi.Parameter(default="", description="scratch space")
+
+    def directory(self, name: str) -> Path:
+        """One of the directories.
+
+        Args:
+            name: a parameter of this section.
+
+        Returns:
+            The absolute path. Where neither the section nor the environment
+            gives one, a path that begins with the variable's name, by which
+            tasks can be listed and which :func:`require_set` refuses.
+        """
+        variable = DIRECTORY_VARIABLES[name]
+        value = getattr(self, name) or os.environ.get(variable, "")
+        return absolute(value) if value else Path(f"${variable}")
+
+
+def absolute(value: str | Path) -> Path:
+    """Make a path absolute, but leave one that begins with a variable.
+
+    Args:
+        value: a path, ``~`` and known variables allowed.
+    """
+    path = Path(os.path.expandvars(value)).expanduser()
+    return path if str(path).startswith("$") else Path.cwd() / path
+
+
+def unset_variable(path: str | Path) -> str | None:
+    """Name of the unset environment variable in a path, None without."""
+    match = _VARIABLE.search(str(path))
+    return match[1] if match else None
+
+
+def require_set(path: Path) -> Path:
+    """Refuse a path whose environment variable is not set.
+
+    Raises:
+        UserError: naming the variable.
+    """
+    variable = unset_variable(path)
+    if variable is not None:
+        raise UserError(
+            f"{variable} is not set: set it to a directory (the run.sh that "
+            f"aframe-init writes does so); it is needed for {path}"
+        )
+    return path
+
+
+def directory(variable: str) -> Path:
+    """The directory that an environment variable names.
+
+    Args:
+        variable: name of the variable.
+
+    Raises:
+        UserError: naming the variable, if it is unset.
+    """
+    value = os.environ.get(variable)
+    return require_set(absolute(value or f"${variable}"))
+
+
+def sandbox() -> str:
+    """The setting ``sandbox`` of tasks that do not have their own.
+
+    Returns:
+        ``AFRAME_SANDBOX`` where set, otherwise ``sandbox`` of
+        ``[luigi_base]``, otherwise ``local``.
+    """
+    configured = luigi.configuration.get_config().get("base", "sandbox", "")
+    return os.environ.get("AFRAME_SANDBOX") or configured or "local"
+
+
+def container_root() -> Path:
+    """Directory of the container images.
+
+    Returns:
+        ``container_root`` of ``[luigi_base]``, otherwise
+        ``AFRAME_CONTAINER_ROOT``.
+
+    Raises:
+        UserError: if neither is set.
+    """
+    configured = luigi.configuration.get_config().get(
+        "base", "container_root", ""
+    )
+    if configured:
+        return require_set(absolute(configured))
+    return directory("AFRAME_CONTAINER_ROOT")
+
+
+def require_image(image: Path) -> None:
+    """Refuse a container image that is not there.
+
+    Raises:
+        UserError: naming the path and the command that builds it.
+    """
+    if not image.is_file():
+        raise UserError(
+            f"no container image {image}: build it with\n"
+            f"  build-containers {image.stem} --container-root {image.parent}"
+        )
+
+
+def triton_root() -> Path:
+    """Where ``scripts/install-triton`` put the server.
+
+    Returns:
+        ``AFRAME_TRITON_ROOT``, otherwise ``.triton`` in the repository.
+    """
+    value = os.environ.get("AFRAME_TRITON_ROOT")
+    return absolute(value) if value else ROOT / ".triton"
+
+
+def default_gpus() -> str:
+    """Ids of the GPUs that this process may use, comma-separated."""
+    return os.environ.get("CUDA_VISIBLE_DEVICES", "")
+
+
+def config_file() -> Path | None:
+    """The configuration file that law has read, None without."""
+    name = law.config.Config.instance().config_file
+    return Path(name) if name else None
+
+
+def process_environment() -> dict[str, str]:
+    """The environment of this process."""
+    return dict(os.environ)
+
+
+def forwarded_environment() -> dict[str, str]:
+    """What a container sees of this process's environment.
+
+    Returns:
+        All ``AFRAME_*`` variables, ``TMPDIR`` and ``CUDA_VISIBLE_DEVICES``
+        where set, and ``LAW_CONFIG_FILE`` as an absolute path.
+    """
+    env = {k: v for k, v in os.environ.items() if k.startswith("AFRAME_")}
+    for name in ("TMPDIR", "CUDA_VISIBLE_DEVICES"):
+        if name in os.environ:
+            env[name] = os.environ[name]
+    file = config_file()
+    if file is not None:
+        env["LAW_CONFIG_FILE"] = str(file)
+    return env
+
+
+def forwarded_directories() -> list[Path]:
+    """Directories that a container needs: those of the run and its config.
+
+    Returns:
+        The existing ones among the directories of :class:`paths`, the
+        configuration file's directory and ``TMPDIR``.
+    """
+    found = [paths().directory(name) for name in DIRECTORY_VARIABLES]
+    if "TMPDIR" in os.environ:
+        found.append(Path(os.environ["TMPDIR"]))
+    file = config_file()
+    if file is not None:
+        found.append(file.parent)
+    return [path for path in found if path.is_dir()]

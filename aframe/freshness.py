@@ -1,0 +1,66 @@
+"""When a task is complete: as ``make`` decides it.
+
+A task is complete if its outputs exist, the tasks it requires are complete,
+and none of their outputs is newer than its own. See
+``docs/decisions/0001-freshness.md``.
+"""
+
+import time
+
+import law
+from law.util import flatten
+
+from aframe import config, targets
+
+REMEMBERED_SECONDS = 5.0
+"""How long a task that was found complete is taken to be so."""
+
+_found_complete: dict[str, float] = {}
+
+
+def forget() -> None:
+    """Look at every file again, at the next question."""
+    _found_complete.clear()
+
+
+def is_complete(task: law.Task) -> bool:
+    """Whether a task needs no run.
+
+    Only a positive answer is remembered, for a few seconds: it spares the
+    walk through the same upstream tasks for each of many branches.
+
+    Args:
+        task: a task; for a workflow, ask its branches.
+
+    Raises:
+        UserError: if an output lies in a directory that is not known.
+    """
+    now = time.monotonic()
+    known = _found_complete.get(task.task_id)
+    if known is not None and now - known < REMEMBERED_SECONDS:
+        return True
+    complete = _is_current(task)
+    if complete:
+        _found_complete[task.task_id] = now
+    return complete
+
+
+def _is_current(task: law.Task) -> bool:
+    outputs = targets.files(task.output())
+    for target in outputs:
+        config.require_set(target.path)
+    if not all(target.exists() for target in outputs):
+        return False
+    oldest = min(target.modified() for target in outputs)
+    return all(
+        upstream.complete() and newest(upstream) <= oldest
+        for upstream in flatten(task.requires())
+    )
+
+
+def newest(task: law.Task) -> int:
+    """Time of the last change among a complete task's outputs, ns."""
+    return max(
+        (target.modified() for target in targets.files(task.output())),
+        default=0,
+    )

@@ -1,0 +1,72 @@
+"""What a user sees of a run: which task, for how long, and what is wrong."""
+
+import logging
+import re
+import sys
+
+import law
+from conventions.errors import UserError
+
+_TRACE = re.compile(
+    r"Traceback \(most recent call last\):\n.*?^([\w.]+): (.*)",
+    re.DOTALL | re.MULTILINE,
+)
+
+
+def _user_error(error: BaseException | None) -> UserError | None:
+    while error is not None and not isinstance(error, UserError):
+        error = error.__cause__
+    return error
+
+
+def _names_user_error(name: str) -> bool:
+    known = {UserError}
+    pending = [UserError]
+    while pending:
+        for subclass in pending.pop().__subclasses__():
+            known.add(subclass)
+            pending.append(subclass)
+    return name in {f"{cls.__module__}.{cls.__qualname__}" for cls in known}
+
+
+class UserErrorFilter(logging.Filter):
+    """Shows a user's mistake as its message; bugs keep their traceback."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Shorten the record of a :class:`UserError`; keep every record."""
+        error = _user_error(record.exc_info[1]) if record.exc_info else None
+        if error is not None:
+            record.exc_info = record.exc_text = None
+            record.msg, record.args = str(error), ()
+        elif isinstance(record.msg, str) and "Traceback" in record.msg:
+            trace = _TRACE.search(record.getMessage())
+            if trace and _names_user_error(trace[1]):
+                record.msg, record.args = trace[2].strip(), ()
+                record.levelno, record.levelname = logging.ERROR, "ERROR"
+        return True
+
+
+def install() -> None:
+    """Make luigi's log show users' mistakes without a traceback."""
+    logger = logging.getLogger("luigi-interface")
+    if not any(isinstance(f, UserErrorFilter) for f in logger.filters):
+        logger.addFilter(UserErrorFilter())
+
+
+def announce(task: law.Task, what: str) -> None:
+    """Write a line about a task, unless a workflow or a container does.
+
+    Args:
+        task: the task.
+        what: happened to it.
+    """
+    branch = getattr(task, "branch", None)
+    if branch == -1 or law.sandbox.base._sandbox_switched:
+        return
+    name = (
+        task.task_family
+        if branch is None
+        else (f"{task.task_family} branch {branch}")
+    )
+    sys.stdout.write(f"aframe: {name} {what}\n")
+    sys.stdout.flush()

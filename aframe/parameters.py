@@ -1,0 +1,118 @@
+"""Parameters of tasks, which name themselves when a value is wrong."""
+
+from pathlib import Path
+from typing import Any
+
+import luigi
+from conventions.errors import UserError
+
+from aframe import config
+
+
+class _Named:
+    """Turns a value that cannot be parsed into a message with its name."""
+
+    accepted = ""
+
+    def parse(self, x: Any) -> Any:
+        """Parse a value.
+
+        Raises:
+            UserError: naming the parameter, the value and what is accepted.
+        """
+        try:
+            return super().parse(x)
+        except (ValueError, TypeError):
+            raise UserError(
+                f"{self._attribute_name}: {x!r} is not {self.accepted}"
+            ) from None
+
+
+class FloatParameter(_Named, luigi.FloatParameter):
+    """A number."""
+
+    accepted = "a number"
+
+
+class OptionalFloatParameter(_Named, luigi.OptionalFloatParameter):
+    """A number or nothing."""
+
+    accepted = "a number or empty"
+
+
+class IntParameter(_Named, luigi.IntParameter):
+    """A whole number."""
+
+    accepted = "a whole number"
+
+
+class OptionalIntParameter(_Named, luigi.OptionalIntParameter):
+    """A whole number or nothing."""
+
+    accepted = "a whole number or empty"
+
+
+class BoolParameter(_Named, luigi.BoolParameter):
+    """True or false."""
+
+    accepted = "true or false"
+
+
+class ListParameter(_Named, luigi.ListParameter):
+    """A list, in JSON."""
+
+    accepted = 'a list such as ["H1", "L1"] or [0, 1]'
+
+    def parse(self, x: Any) -> Any:
+        """Parse a list.
+
+        Raises:
+            UserError: naming the parameter, if it is not a list.
+        """
+        value = super().parse(x)
+        if not isinstance(value, list | tuple):
+            raise UserError(
+                f"{self._attribute_name}: {x!r} is not {self.accepted}"
+            )
+        return value
+
+
+class DictParameter(_Named, luigi.DictParameter):
+    """A mapping, in JSON."""
+
+    accepted = 'a mapping such as {"H1": "curve.txt"}'
+
+
+class ChoiceParameter(_Named, luigi.ChoiceParameter):
+    """One of several words."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.accepted = "one of " + ", ".join(sorted(self._choices))
+
+
+class PathParameter(luigi.Parameter):
+    """A local path; relative ones count from the working directory."""
+
+    def parse(self, x: str | Path) -> Path | None:
+        """Parse a path, None for an empty string.
+
+        Raises:
+            UserError: if it is not a path of this machine.
+        """
+        if not str(x):
+            return None
+        if "://" in str(x):
+            raise UserError(
+                f"{self._attribute_name}: {x!r} is not a path of this "
+                "machine, and no others are accepted at present"
+            )
+        return config.absolute(x)
+
+    def serialize(self, x: Path | None) -> str:
+        """The path as a string, empty for None."""
+        return "" if x is None else str(x)
+
+    def normalize(self, x: str | Path | None) -> Path | None:
+        """Accept strings and paths."""
+        return None if x is None else self.parse(x)

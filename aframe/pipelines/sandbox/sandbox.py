@@ -1,0 +1,77 @@
+"""The whole graph: data, training, search, sensitive volume."""
+
+import json
+
+from aframe.base import AframeTask
+from aframe.targets import FileTarget
+from aframe.tasks.export import PipelineParameters
+from aframe.tasks.infer import Infer
+from aframe.tasks.plots import SensitiveVolume
+from aframe.tasks.waveforms import TestingWaveforms
+
+
+class SandboxInfer(Infer):
+    """The search, as the pipeline configures it."""
+
+    config_sections = ("Infer",)
+
+
+class SandboxSV(SensitiveVolume):
+    """The sensitive volume, as the pipeline configures it."""
+
+    config_sections = ("SensitiveVolume",)
+    reqs = {  # noqa: RUF012
+        "injections": TestingWaveforms,
+        "events": SandboxInfer,
+    }
+
+
+class Sandbox(PipelineParameters, AframeTask):
+    """Run the whole pipeline and say where its results are."""
+
+    reqs = {"volume": SandboxSV}  # noqa: RUF012
+    exclude_index = False
+
+    _has_run = False
+    _found_complete: bool | None = None
+
+    def output(self) -> dict[str, FileTarget]:
+        """The results of the last stage."""
+        return self.requires()["volume"].output()
+
+    def complete(self) -> bool:
+        """Whether it has run in this process: it always reports."""
+        if self._found_complete is None:
+            self._found_complete = self.requires()["volume"].complete()
+        return self._has_run
+
+    def run(self) -> None:
+        """Check the settings against the network's, and report."""
+        self._has_run = True
+        search = self.requires()["volume"].requires()["events"]
+        repository = search.requires()["repository"]
+        search.check_manifest(
+            repository.requires()["train"].output()["manifest"]
+        )
+        search.check_manifest(
+            repository.output()["manifest"], **search.serving_settings()
+        )
+        self.publish_message(self.report(), scheduler=False)
+
+    def report(self) -> str:
+        """Where the results are, and the numbers that judge them."""
+        output = self.output()
+        summary = json.loads(output["summary"].file.read_text())
+        lines = ["Results:"]
+        lines += [f"  {name}: {t.file}" for name, t in output.items()]
+        lines += _numbers(summary)
+        if self._found_complete:
+            lines.append("Nothing to do: all outputs are up to date.")
+        return "\n".join(lines)
+
+
+def _numbers(summary: dict) -> list[str]:
+    hours = summary["livetime"]["background"] / 3600
+    recovered = summary["recovered_fraction"]
+    lines = [f"  background livetime: {hours:.2f} h"]
+    return lines + [f"  {recovered}"]

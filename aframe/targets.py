@@ -1,0 +1,125 @@
+"""Outputs of tasks, and the one place that names them."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import law
+from law.util import flatten
+
+from aframe import config
+
+MODELS = ("aframe", "aframe-stream", "preprocessor", "snapshotter")
+"""What a model repository holds beside its manifest."""
+
+
+class FileTarget(law.LocalFileTarget):
+    """A file that is complete or absent.
+
+    A path that begins with an unset environment variable can be listed; it
+    does not exist.
+    """
+
+    def __init__(self, path: str | Path, **kwargs: Any) -> None:
+        super().__init__(str(path), **kwargs)
+        self.file = Path(path)
+
+    def exists(self, **kwargs: Any) -> bool:
+        """Whether the file is there."""
+        return not config.unset_variable(self.file) and self.file.is_file()
+
+    def modified(self) -> int:
+        """Time of the last change, in nanoseconds since the epoch."""
+        return self.file.stat().st_mtime_ns
+
+
+def files(outputs: Any) -> list[FileTarget]:
+    """All single files in the nested output of a task.
+
+    Args:
+        outputs: what a task's ``output`` returns.
+    """
+    found: list[FileTarget] = []
+    for target in flatten(outputs):
+        if isinstance(target, law.TargetCollection):
+            found += files(list(target.keys() and target._flat_target_list))
+        else:
+            found.append(target)
+    return found
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if float(value).is_integer() else str(float(value))
+
+
+def segments(directory: Path) -> FileTarget:
+    """The list of segments beside the strain of ``directory``."""
+    return FileTarget(directory / "segments.txt")
+
+
+def background(directory: Path, start: float, stop: float) -> FileTarget:
+    """Strain of one segment, named by GPS start and duration in s."""
+    name = f"background-{_number(start)}-{_number(stop - start)}.hdf5"
+    return FileTarget(directory / name)
+
+
+def branch(
+    directory: Path, start: float, stop: float, shifts: Iterable[float]
+) -> Path:
+    """Directory of what is made for one segment at one shift.
+
+    Args:
+        directory: of the merged output.
+        start: GPS start of the segment, s.
+        stop: GPS end of the segment, s.
+        shifts: shift of each interferometer, s.
+    """
+    span = f"{_number(start)}-{_number(stop - start)}"
+    return directory / "branches" / "-".join([span, *map(_number, shifts)])
+
+
+def injections(directory: Path) -> dict[str, FileTarget]:
+    """Accepted injections with waveforms, and rejected parameters."""
+    return {
+        "waveforms": FileTarget(directory / "waveforms.hdf5"),
+        "rejected": FileTarget(directory / "rejected-parameters.hdf5"),
+    }
+
+
+def training(run_dir: Path) -> dict[str, FileTarget]:
+    """What a training leaves; the manifest is written last."""
+    return {
+        "weights": FileTarget(run_dir / "model.pt"),
+        "checkpoint": FileTarget(run_dir / "best.ckpt"),
+        "batch": FileTarget(run_dir / "batch.hdf5"),
+        "manifest": FileTarget(run_dir / "manifest.json"),
+    }
+
+
+def repository(directory: Path) -> dict[str, FileTarget]:
+    """A Triton model repository: its manifest and each model's config."""
+    models = {
+        name: FileTarget(directory / name / "config.pbtxt") for name in MODELS
+    }
+    return {"manifest": FileTarget(directory / "manifest.json"), **models}
+
+
+def events(directory: Path, *, zero_lag: bool) -> dict[str, FileTarget]:
+    """Merged results of a search.
+
+    Args:
+        directory: where they are.
+        zero_lag: whether the unshifted data were searched.
+    """
+    names = ["background", "foreground"] + ["0lag"] * zero_lag
+    merged = {name: FileTarget(directory / f"{name}.hdf5") for name in names}
+    return merged | {"settings": FileTarget(directory / "settings.json")}
+
+
+def sensitive_volume(directory: Path) -> dict[str, FileTarget]:
+    """Numbers, report and summary of the sensitive volume."""
+    return {
+        "volume": FileTarget(directory / "sensitive_volume.hdf5"),
+        "report": FileTarget(directory / "report.html"),
+        "summary": FileTarget(directory / "summary.json"),
+    }

@@ -1,0 +1,92 @@
+"""Export of the network for the inference server."""
+
+import law
+import luigi
+
+from aframe import config, targets
+from aframe.base import AframeTask
+from aframe.parameters import FloatParameter, IntParameter, PathParameter
+from aframe.targets import FileTarget
+from aframe.tasks.train import PreprocessingParameters, TrainLocal
+
+
+class PipelineParameters:
+    """What a pipeline chooses and passes through all its stages."""
+
+    travels = True
+
+    train_task = luigi.TaskParameter(
+        default=TrainLocal,
+        significant=False,
+        description="the task that trains the network",
+    )
+
+
+class ServingParameters:
+    """How the network is served and asked."""
+
+    travels = True
+
+    inference_sampling_rate = FloatParameter(
+        description="network outputs per second, Hz"
+    )
+    batch_size = IntParameter(
+        description="network outputs per request and stream"
+    )
+    psd_length = FloatParameter(
+        description="data that a PSD is estimated from, s"
+    )
+    streams_per_gpu = IntParameter(
+        default=1, description="sequences that are searched at once"
+    )
+
+    def serving_settings(self) -> dict[str, float]:
+        """The settings by the names of the manifest."""
+        return {
+            "inference_sampling_rate": self.inference_sampling_rate,
+            "batch_size": self.batch_size,
+            "psd_length": self.psd_length,
+        }
+
+
+class ExportLocal(
+    PipelineParameters, ServingParameters, PreprocessingParameters, AframeTask
+):
+    """Write the trained network as a Triton model repository."""
+
+    project = "export"
+    exclude_index = False
+
+    platform = luigi.Parameter(
+        default="python", description="how the server runs the network"
+    )
+    repository_directory = PathParameter(
+        default=None,
+        description="where the repository goes; empty: the run's directory",
+    )
+
+    def requires(self) -> dict[str, law.Task]:
+        """The training."""
+        return {"train": self.train_task.req(self)}
+
+    def output(self) -> dict[str, FileTarget]:
+        """The repository's manifest and models."""
+        directory = self.repository_directory or (
+            config.paths().directory("results_dir") / "model_repository"
+        )
+        return targets.repository(directory)
+
+    def run(self) -> None:
+        """Check the training's manifest and export."""
+        from export.main import export
+
+        trained = self.input()["train"]["manifest"]
+        self.check_manifest(trained)
+        export(
+            trained.file.parent,
+            self.output()["manifest"].file.parent,
+            platform=self.platform,
+            streams_per_gpu=self.streams_per_gpu,
+            clean=True,
+            **self.serving_settings(),
+        )

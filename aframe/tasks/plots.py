@@ -1,0 +1,65 @@
+"""The sensitive volume of the search."""
+
+import luigi
+
+from aframe import config, targets
+from aframe.base import AframeTask
+from aframe.parameters import DictParameter, ListParameter, PathParameter
+from aframe.targets import FileTarget
+from aframe.tasks.export import PipelineParameters
+from aframe.tasks.infer import Infer
+from aframe.tasks.waveforms import TestingWaveforms
+
+
+class SensitiveVolume(PipelineParameters, AframeTask):
+    """Compute the sensitive volume and draw it."""
+
+    project = "plots"
+    reqs = {  # noqa: RUF012
+        "injections": TestingWaveforms,
+        "events": Infer,
+    }
+    exclude_index = False
+
+    ifos = ListParameter(description="interferometers that were searched")
+    source_prior = luigi.Parameter(
+        description="dotted name of the function that made the prior of the "
+        "injections"
+    )
+    prior_args = DictParameter(
+        default={}, description="keyword arguments of that function"
+    )
+    mass_combos = ListParameter(
+        default=((35, 35), (35, 20), (20, 20), (20, 10)),
+        description="source masses of the target populations, solar masses",
+    )
+    output_dir = PathParameter(
+        default=None,
+        description="where the results go; empty: the run's directory",
+    )
+
+    def output(self) -> dict[str, FileTarget]:
+        """Numbers, report and summary."""
+        return targets.sensitive_volume(
+            self.output_dir
+            or config.paths().directory("results_dir") / "sensitive_volume"
+        )
+
+    def run(self) -> None:
+        """Compute and draw."""
+        from plots.main import sensitive_volume
+        from plots.populations import Population
+
+        events = self.input()["events"]
+        unshifted = events.get("0lag")
+        sensitive_volume(
+            events["background"].file,
+            events["foreground"].file,
+            self.input()["injections"]["rejected"].file,
+            unshifted and unshifted.file,
+            self.output()["summary"].file.parent,
+            prior=self.source_prior,
+            prior_arguments=dict(self.prior_args),
+            ifos=self.ifos,
+            populations=[Population(*pair) for pair in self.mass_combos],
+        )

@@ -1,0 +1,182 @@
+"""Training of the network."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from conventions.errors import UserError
+
+from aframe import config, targets
+from aframe.base import AframeTask
+from aframe.parameters import (
+    FloatParameter,
+    IntParameter,
+    ListParameter,
+    OptionalFloatParameter,
+    PathParameter,
+)
+from aframe.targets import FileTarget
+from aframe.tasks.fetch import FetchTrain
+from aframe.tasks.waveforms import TrainingWaveforms, ValidationWaveforms
+
+
+class PreprocessingParameters:
+    """How strain becomes what the network sees, in training and search."""
+
+    travels = True
+
+    ifos = ListParameter(description="interferometers, in channel order")
+    sample_rate = FloatParameter(description="sample rate of the strain, Hz")
+    kernel_length = FloatParameter(description="the network's input, s")
+    fduration = FloatParameter(
+        description="length of the whitening filter, half of which is "
+        "cropped from each side, s"
+    )
+    fftlength = OptionalFloatParameter(
+        default=None,
+        description="segments of the PSD estimate, s; empty: kernel_length "
+        "+ fduration",
+    )
+    highpass = OptionalFloatParameter(
+        default=None, description="lower edge of the whitened band, Hz"
+    )
+    lowpass = OptionalFloatParameter(
+        default=None, description="upper edge of the whitened band, Hz"
+    )
+
+    def preprocessing_settings(self) -> dict[str, Any]:
+        """The settings by the names of the manifest."""
+        return {
+            "ifos": list(self.ifos),
+            "sample_rate": self.sample_rate,
+            "kernel_length": self.kernel_length,
+            "fduration": self.fduration,
+            "fftlength": self.fftlength,
+            "highpass": self.highpass,
+            "lowpass": self.lowpass,
+        }
+
+    def check_manifest(self, target: FileTarget, **settings: Any) -> Any:
+        """Compare a manifest with this task's settings.
+
+        Args:
+            target: the manifest.
+            settings: those beside the preprocessing's.
+
+        Returns:
+            The manifest.
+
+        Raises:
+            UserError: naming every setting that differs, and both values.
+        """
+        from preprocessing.manifest import Manifest
+
+        manifest = Manifest.read(target.file)
+        manifest.check(
+            str(config.config_file() or f"the settings of {self.task_family}"),
+            target.file,
+            **self.preprocessing_settings(),
+            **settings,
+        )
+        return manifest
+
+
+class TrainLocal(PreprocessingParameters, AframeTask):
+    """Train the network in a process of this machine."""
+
+    project = "train"
+    reqs = {  # noqa: RUF012
+        "background": FetchTrain,
+        "waveforms": TrainingWaveforms,
+        "validation": ValidationWaveforms,
+    }
+    exclude_index = False
+
+    config = PathParameter(
+        default=None,
+        description="YAML file of the training; relative: to the working "
+        "directory or to the configuration file; empty: the published one",
+    )
+    psd_length = OptionalFloatParameter(
+        default=None,
+        description="data that a PSD is estimated from in training, s; "
+        "empty: what the YAML file says",
+    )
+    seed = IntParameter(default=0, description="seed of the training")
+    run_dir = PathParameter(
+        default=None,
+        description="where the outputs go; empty: the run's directory",
+    )
+
+    @property
+    def run_directory(self) -> Path:
+        """Where the outputs go."""
+        return self.run_dir or config.paths().directory("train_rundir")
+
+    def output(self) -> dict[str, FileTarget]:
+        """Weights, checkpoint, example batch and manifest."""
+        return targets.training(self.run_directory)
+
+    def yaml_file(self) -> Path:
+        """The training's configuration file.
+
+        Raises:
+            UserError: if there is none; names where it was looked for.
+        """
+        file = config.config_file()
+        places = [self.config] if self.config else [DEFAULT_YAML]
+        if self.config and file and self.config.is_relative_to(Path.cwd()):
+            places.append(file.parent / self.config.relative_to(Path.cwd()))
+        for place in places:
+            if place.is_file():
+                return place
+        raise UserError(
+            "config: there is no training configuration "
+            + " or ".join(map(str, places))
+        )
+
+    def command(self) -> list[str]:
+        """The command that trains, with the shared settings."""
+        inputs = self.input()
+        background = targets.files(inputs["background"])[0].file.parent
+        waveforms = inputs["waveforms"].file.parent
+        data = self.preprocessing_settings() | {
+            "background_dir": str(background),
+            "waveforms_dir": str(waveforms),
+        }
+        if self.psd_length is not None:
+            data["psd_length"] = self.psd_length
+        return [
+            *(sys.executable, "-m", "train", "fit"),
+            *("--config", str(self.yaml_file())),
+            *("--run_dir", str(self.run_directory)),
+            *("--seed_everything", str(self.seed)),
+            *(f"--data.{key}={_yaml(value)}" for key, value in data.items()),
+        ]
+
+    def run(self) -> None:
+        """Run the command.
+
+        Raises:
+            UserError: if it ended with a user's mistake, which it printed.
+            RuntimeError: if it failed otherwise.
+        """
+        command = self.command()
+        environment = dict(os.environ)
+        if self.gpus:
+            environment["CUDA_VISIBLE_DEVICES"] = self.gpus
+        code = subprocess.run(command, env=environment, check=False).returncode
+        if code == 2:
+            raise UserError("the training stopped: its message is above")
+        if code:
+            raise RuntimeError(f"exit code {code} of {' '.join(command)}")
+
+
+DEFAULT_YAML = config.ROOT / "projects" / "train" / "configs" / "resnet.yaml"
+
+
+def _yaml(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

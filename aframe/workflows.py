@@ -1,0 +1,108 @@
+"""Workflows: one task over many branches, here or on a batch system."""
+
+from typing import Any
+
+import law
+from conventions.errors import UserError
+from law.workflow.local import LocalWorkflowProxy
+
+from aframe.base import AframeTask
+
+WORKFLOWS = ("local",)
+"""Accepted values of ``workflow``; batch systems join here."""
+
+
+class _LocalProxy(LocalWorkflowProxy):
+    """Yields the branches on every run, for luigi to skip what is complete.
+
+    Law's own remembers in a server process that they were yielded once.
+    """
+
+    @property
+    def _local_workflow_has_yielded(self) -> bool:
+        return False
+
+    @_local_workflow_has_yielded.setter
+    def _local_workflow_has_yielded(self, value: bool) -> None:
+        pass
+
+
+class AframeWorkflow(AframeTask, law.LocalWorkflow):
+    """A workflow whose branches depend on a list of segments.
+
+    Until the segments are known, the workflow has one placeholder branch.
+    Subclasses define the four ``*`` methods below.
+    """
+
+    workflow_proxy_cls = _LocalProxy
+    exclude_index = True
+
+    @classmethod
+    def modify_param_values(cls, params: dict[str, Any]) -> dict[str, Any]:
+        """Refuse a workflow that there is not.
+
+        Raises:
+            UserError: naming those accepted.
+        """
+        given = params.get("workflow")
+        if given not in (None, "", law.NO_STR, *WORKFLOWS):
+            raise UserError(
+                f"workflow: {given!r} of {cls.get_task_family()} is not "
+                f"accepted, only {', '.join(WORKFLOWS)} at present"
+            )
+        if given == "":
+            params["workflow"] = law.NO_STR
+        return super().modify_param_values(params)
+
+    def segments_task(self) -> law.Task:
+        """The task that writes the list of segments."""
+        raise NotImplementedError
+
+    def branch_plan(self) -> dict[int, Any]:
+        """Data of each branch, once the segments are known."""
+        raise NotImplementedError
+
+    def branch_requires(self) -> dict[str, law.Task]:
+        """What one branch requires."""
+        raise NotImplementedError
+
+    def branch_output(self) -> Any:
+        """What one branch makes."""
+        raise NotImplementedError
+
+    @law.dynamic_workflow_condition
+    def workflow_condition(self) -> bool:
+        """Whether the segments are known."""
+        return self.segments_task().complete()
+
+    @workflow_condition.create_branch_map
+    def create_branch_map(self) -> dict[int, Any]:
+        """Data of each branch."""
+        return self.branch_plan()
+
+    @workflow_condition.requires
+    def requires(self) -> dict[str, law.Task]:
+        """What one branch requires."""
+        return self.branch_requires()
+
+    @workflow_condition.output
+    def output(self) -> Any:
+        """What one branch makes."""
+        return self.branch_output()
+
+    def workflow_requires(self) -> dict[str, law.Task]:
+        """What must be there before the branches start."""
+        return {name: task.req(self) for name, task in self.reqs.items()}
+
+    def workflow_complete(self) -> bool:
+        """Whether all branches are complete."""
+        upstream = self.workflow_requires().values()
+        return (
+            self.workflow_condition()
+            and all(task.complete() for task in self.branch_tasks())
+            and all(task.complete() for task in upstream)
+        )
+
+    def branch_tasks(self) -> list[law.Task]:
+        """One task a branch."""
+        return list(self.get_branch_tasks().values())
