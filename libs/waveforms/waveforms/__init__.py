@@ -1,1 +1,1 @@
-"""Compact binary parameters to polarizations, detector responses and signal-to-noise ratios."""
+"""Binary parameters to polarizations, detector responses and SNRs."""
