@@ -1,0 +1,339 @@
+import numpy as np
+import pytest
+from conventions.errors import UserError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ledger.events import (
+    SECONDS_IN_YEAR,
+    EventSet,
+    RecoveredInjectionSet,
+)
+from ledger.testing import event_sets, interval_lists, response_sets
+
+thresholds = st.integers(-25, 25).map(lambda value: value / 2)
+
+
+@pytest.fixture
+def events():
+    """Four events, two of them tied, in two years."""
+    return EventSet(
+        detection_statistic=[2.0, 5.0, 3.0, 3.0],
+        detection_time=[10.0, 20.0, 30.0, 40.0],
+        shift=[[0.0, 1.0]] * 4,
+        Tb=2 * SECONDS_IN_YEAR,
+    )
+
+
+def test_julian_year():
+    assert SECONDS_IN_YEAR == 365.25 * 86400
+
+
+def test_nan_statistics_are_counted():
+    with pytest.raises(UserError, match="2 of 3 detection statistics"):
+        EventSet(
+            detection_statistic=[np.nan, 1, np.nan],
+            detection_time=[1, 2, 3],
+            shift=np.zeros((3, 2)),
+        )
+
+
+def test_nb_counts_ties(events):
+    assert events.nb(3.0) == 3
+    assert isinstance(events.nb(3.0), int)
+    counts = events.nb(np.array([[9, 5, 4], [3, 2, -np.inf]]))
+    assert counts.tolist() == [[0, 1, 1], [3, 4, 4]]
+
+
+@given(event_sets(), st.lists(thresholds, max_size=8))
+def test_nb_equals_brute_force(events, values):
+    values = np.array(values)
+    statistic = events.detection_statistic
+    expected = (statistic[:, None] >= values).sum(0)
+    np.testing.assert_array_equal(events.nb(values), expected)
+
+
+def test_nan_threshold(events):
+    with pytest.raises(UserError, match="1 of 2 thresholds are NaN"):
+        events.far([1.0, np.nan])
+
+
+def test_sorting_is_remembered_and_renewed(events):
+    assert events.nb(4.0) == 1
+    assert events._sorted_statistic() is events._sorted_statistic()
+    events.append(
+        EventSet(detection_statistic=[9.0], detection_time=[0], shift=[[0, 0]])
+    )
+    assert events.nb(4.0) == 2
+    events.detection_statistic = events.detection_statistic + 1
+    assert events.nb(4.0) == 4
+
+
+def test_sorted_statistics_are_not_copied(make_events):
+    events = make_events(10).sort_by("detection_statistic")
+    assert events._sorted_statistic() is events.detection_statistic
+
+
+def test_far_in_per_year_floored(events):
+    assert events.min_far == 0.5
+    assert events.far(2.0) == 2.0
+    assert events.far(100.0) == 0.5
+    assert events.far([5.0, 3.0, 2.0]).tolist() == [0.5, 1.5, 2.0]
+    assert EventSet(Tb=SECONDS_IN_YEAR).far(3.0) == 1.0
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda events: events.far(1.0),
+        lambda events: events.min_far,
+        lambda events: events.threshold_at_far(1.0),
+        lambda events: events.significance(1.0, 1.0),
+    ],
+)
+def test_rates_need_a_livetime(use):
+    with pytest.raises(UserError, match=r"livetime Tb of 0\.0 s"):
+        use(EventSet())
+
+
+def test_significance(events):
+    T = 0.1 * SECONDS_IN_YEAR
+    assert events.significance(3.0, T) == pytest.approx(1 - np.exp(-0.2))
+    rare = events.significance([99.0], 1e-9)
+    assert rare[0] == pytest.approx(1e-9 / events.Tb, rel=1e-12)
+
+
+def test_threshold_at_far(events):
+    # 3 allowed in 2 years: just above the fourth loudest, which is at 2.
+    assert events.threshold_at_far(1.5) == np.nextafter(2.0, 3.0)
+    # The events at 3 are tied, so that 2 allowed means 1.
+    assert events.threshold_at_far(1.0) == np.nextafter(3.0, 4.0)
+    assert events.threshold_at_far(0.5) == np.nextafter(3.0, 4.0)
+    assert events.threshold_at_far(2.0) == -np.inf
+    assert events.threshold_at_far(1e9) == -np.inf
+    several = events.threshold_at_far([1.5, 2.0])
+    assert several.tolist() == [np.nextafter(2.0, 3.0), -np.inf]
+
+
+@pytest.mark.parametrize("far", [0.4999, 0.0, -1.0, np.nan])
+def test_unresolved_far_is_an_error(events, far):
+    with pytest.raises(UserError, match=r"0\.5 per year, the smallest"):
+        events.threshold_at_far(far)
+
+
+@given(event_sets(), st.integers(1, 30), st.sampled_from([1, 1.5]))
+def test_far_and_threshold_are_inverse(events, count, factor):
+    far = events.min_far * count * factor
+    threshold = events.threshold_at_far(far)
+    assert events.far(threshold) <= far
+    below = np.nextafter(threshold, -np.inf)
+    assert events.far(below) > far or threshold == -np.inf
+
+
+@given(event_sets())
+def test_threshold_of_each_attained_far(events):
+    """The rate of N events allows N events, whatever the rounding."""
+    for count in range(1, len(events) + 1):
+        far = SECONDS_IN_YEAR * count / events.Tb
+        threshold = events.threshold_at_far(far)
+        loudest = np.sort(events.detection_statistic)[::-1]
+        expected = np.searchsorted(-loudest, -threshold, side="right")
+        assert events.nb(threshold) == expected <= count
+        if count == len(events) or loudest[count] < loudest[count - 1]:
+            assert events.nb(threshold) == count
+
+
+def test_threshold_of_float32_statistics():
+    events = EventSet(
+        detection_statistic=np.array([1, 2, 3], np.float32),
+        detection_time=np.arange(3),
+        shift=np.zeros((3, 2)),
+        Tb=SECONDS_IN_YEAR,
+    )
+    threshold = events.threshold_at_far(1.0)
+    assert events.nb(threshold) == 1
+    assert events.nb(np.nextafter(threshold, 0)) == 2
+
+
+def test_get_shift_and_its_rounding(make_events):
+    events = make_events(30)
+    events.shift = events.shift * 0.1
+    chosen = events.get_shift([0, 0.3])
+    assert 0 < len(chosen) < 30
+    assert np.allclose(chosen.shift[:, 1], 0.3)
+    assert 3 * 0.1 != 0.3
+    assert len(EventSet().get_shift([0, 1])) == 0
+    with pytest.raises(UserError, match="for 3 and for 2 interf"):
+        events.get_shift([0, 1, 2])
+
+
+def test_veto_on_the_ifos_own_time():
+    events = EventSet(
+        detection_statistic=np.arange(4.0),
+        detection_time=[9.0, 10.0, 10.0, 12.0],
+        shift=[[0, 1], [0, 1], [0, 2], [0, 0]],
+        Tb=7.0,
+    )
+    kept, mask = events.apply_vetos([(10, 12)], 1, return_mask=True)
+    assert mask.tolist() == [True, True, False, False]
+    assert kept.detection_statistic.tolist() == [2, 3]
+    assert kept.Tb == 7.0
+    assert events.apply_vetos([(10, 12)], 0).detection_time[0] == 9
+    assert len(events) == 4
+
+
+def test_veto_in_place(make_events):
+    events = make_events(20)
+    expected = events.apply_vetos([(0, 500)], 1)
+    assert events.nb(-np.inf) == 20
+    result, mask = events.apply_vetos(
+        [(0, 500)], 1, inplace=True, return_mask=True
+    )
+    assert result is events
+    assert events == expected
+    assert len(events) == events.nb(-np.inf) == (~mask).sum()
+
+
+@given(event_sets(), interval_lists(), st.integers(0, 1), st.integers(1, 9))
+def test_vetos_equal_brute_force(events, vetos, idx, chunk_size):
+    kept, mask = events.apply_vetos(
+        vetos, idx, chunk_size=chunk_size, return_mask=True
+    )
+    times = events.detection_time + events.shift[:, idx]
+    expected = [any(a <= t < b for a, b in vetos) for t in times]
+    assert mask.tolist() == expected
+    assert kept == events[~np.array(expected, dtype=bool)]
+
+
+def test_veto_of_an_ifo_that_is_not_there(make_events):
+    with pytest.raises(UserError, match=r"no ifo 2 in shifts of shape"):
+        make_events(3).apply_vetos([(0, 1)], 2)
+    assert len(EventSet().apply_vetos([(0, 1)], 1)) == 0
+
+
+def test_reversed_veto(make_events):
+    with pytest.raises(UserError, match=r"interval 1 is \(3.0, 2.0\)"):
+        make_events(3).apply_vetos([(0, 1), (3, 2)], 0)
+
+
+def recover(times, statistic, shift, injections, window=1.0):
+    events = EventSet(
+        detection_statistic=statistic,
+        detection_time=times,
+        shift=shift,
+        Tb=50.0,
+    )
+    return RecoveredInjectionSet.recover(
+        events, injections, recovery_window=window
+    )
+
+
+def test_recover_nearest_in_the_same_shift(make_responses):
+    injections = make_responses(
+        4,
+        injection_time=np.array([100.0, 200.0, 300.0, 100.0]),
+        shift=np.array([[0, 1.0], [0, 1], [0, 1], [0, 2]]),
+    )
+    found = recover(
+        times=[100.5, 99.75, 201.5, 301.0, 100.0],
+        statistic=[9.0, 1.0, 8.0, 4.0, 7.0],
+        shift=[[0, 1.0], [0, 1], [0, 1], [0, 1], [0, 3]],
+        injections=injections,
+    )
+    np.testing.assert_array_equal(
+        found.detection_statistic, [1, -np.inf, 4, -np.inf]
+    )
+    np.testing.assert_array_equal(
+        found.detection_time, [99.75, np.nan, 301, np.nan]
+    )
+    assert found.found.tolist() == [True, False, True, False]
+    assert (found.Tb, found.num_injections) == (50.0, 11)
+    np.testing.assert_array_equal(found.mass_1, injections.mass_1)
+    assert found.ifos == ["H1", "L1"]
+
+
+def test_recover_takes_the_louder_of_equally_near(make_responses):
+    injections = make_responses(2, injection_time=np.array([10.0, 20.0]))
+    found = recover(
+        times=[9.5, 10.5, 20.25, 20.25, 20.25],
+        statistic=[3.0, 5.0, 1.0, 6.0, 2.0],
+        shift=[[0, 1.0]] * 5,
+        injections=injections,
+    )
+    assert found.detection_statistic.tolist() == [5, 6]
+
+
+@pytest.mark.parametrize("count", [0, 5])
+def test_recover_of_no_events_or_no_injections(count, make_responses):
+    injections = make_responses(count)
+    found = RecoveredInjectionSet.recover(EventSet(Tb=3.0), injections)
+    assert len(found) == count
+    assert not found.found.any()
+    assert found.num_injections == injections.num_injections
+
+
+def test_missed_injections_survive_files_and_statistics(
+    tmp_path, make_responses
+):
+    found = RecoveredInjectionSet.recover(EventSet(Tb=3.0), make_responses(2))
+    found.write(tmp_path / "a.hdf5")
+    read = RecoveredInjectionSet.read(tmp_path / "a.hdf5")
+    assert read == found
+    assert read.nb(-1e9) == 0
+
+
+def test_recover_of_other_ifos(make_responses):
+    events = EventSet(
+        detection_statistic=[1.0], detection_time=[1], shift=[[0, 1, 2]]
+    )
+    with pytest.raises(UserError, match="2 and for 3 interferometers"):
+        RecoveredInjectionSet.recover(events, make_responses(2))
+
+
+@pytest.mark.parametrize("window", [-1.0, np.nan])
+def test_recovery_window_must_make_sense(window, make_responses):
+    with pytest.raises(UserError, match="recovery_window is"):
+        RecoveredInjectionSet.recover(
+            EventSet(), make_responses(1), recovery_window=window
+        )
+
+
+@given(
+    event_sets(max_size=30),
+    response_sets(max_size=15),
+    st.sampled_from([0.0, 0.5, 3.0, 1e9]),
+)
+def test_recover_equals_brute_force(events, injections, window):
+    injections.injection_time = np.round(4 * injections.injection_time) / 4
+    found = RecoveredInjectionSet.recover(
+        events, injections, recovery_window=window
+    )
+    assert len(found) == len(injections)
+    for row in range(len(injections)):
+        same = (events.shift == injections.shift[row]).all(axis=-1)
+        time = injections.injection_time[row]
+        rivals = [
+            (abs(t - time), -s)
+            for t, s in zip(
+                events.detection_time[same],
+                events.detection_statistic[same],
+                strict=True,
+            )
+            if abs(t - time) <= window
+        ]
+        statistic = found.detection_statistic[row]
+        if rivals:
+            distance, loudness = min(rivals)
+            assert statistic == -loudness
+            assert abs(found.detection_time[row] - time) == distance
+        else:
+            assert statistic == -np.inf
+            assert np.isnan(found.detection_time[row])
+
+
+@given(event_sets(max_size=30), st.integers(0, 30))
+def test_statistics_do_not_depend_on_the_order(events, seed):
+    order = np.random.default_rng(seed).permutation(len(events))
+    shuffled = events[order]
+    values = np.arange(-12, 12, 0.5)
+    np.testing.assert_array_equal(events.nb(values), shuffled.nb(values))
