@@ -27,6 +27,9 @@ MISSED = "#D55E00"
 LEVELS = (0.9973, 0.9545, ONE_SIGMA)
 """Probability content of the Poisson bands: 3, 2 and 1 sigma."""
 
+ZERO_LAG_BARS = 10
+"""Loudest zero-lag events that get an error bar."""
+
 MAXIMUM_POINTS = 20_000
 """Injections shown in a scatter plot; more would only hide each other."""
 
@@ -62,7 +65,47 @@ def rate_name(far: float) -> str:
     for name, rate in NAMED_RATES:
         if np.isclose(far, rate, rtol=1e-6):
             return f"1 {name}"
-    return f"{far:.3g} per year"
+    return f"{_round(far)} per year"
+
+
+def duration_name(seconds: float) -> str:
+    """A livetime in words.
+
+    Args:
+        seconds: the livetime (s).
+
+    Returns:
+        The number of hours, days or years, whichever reads best.
+    """
+    hour, day = 3600.0, 86400.0
+    if seconds < 2 * day:
+        return f"{_round(seconds / hour)} hours"
+    if seconds < SECONDS_IN_YEAR:
+        return f"{_round(seconds / day)} days"
+    return f"{_round(seconds / SECONDS_IN_YEAR)} years"
+
+
+def _round(value: float) -> str:
+    """Three digits, without an exponent where a number is readable."""
+    if 1000 <= value < 1e6:
+        return f"{round(value, 2 - int(np.log10(value))):.0f}"
+    return f"{value:.3g}"
+
+
+def lowest_rate(analysis: Analysis) -> float:
+    """Where axes of rates begin: a fifth of one event in ``Tb`` (1/yr)."""
+    return SECONDS_IN_YEAR / analysis.background.livetime / 5
+
+
+def highest_volume(analysis: Analysis) -> float:
+    """Where axes of volume end: above all bands and the legend (Gpc^3)."""
+    tops = [np.max(row.volume + row.error) for row in analysis.volumes]
+    return 1.25 * max(tops, default=0.0) or analysis.total_volume
+
+
+def marker_size(count: int) -> float:
+    """Diameter in points at which ``count`` markers stay apart."""
+    return float(np.clip(40 / max(count, 1) ** 0.25, 3, 7))
 
 
 def colour(index: int) -> str:
@@ -73,7 +116,7 @@ def colour(index: int) -> str:
 def categories(
     analysis: Analysis,
 ) -> list[tuple[str, str, str, NDArray[np.intp]]]:
-    """Sort injections into missed, found and found at the lowest FAR.
+    """Sort injections into found at the lowest FAR, found and missed.
 
     No more than :data:`MAXIMUM_POINTS` are chosen, by a fixed seed.
 
@@ -82,7 +125,8 @@ def categories(
 
     Returns:
         Label, colour, marker (a bokeh name) and indices of each category,
-        in the order in which they are to be drawn.
+        in the order in which they are to be drawn: missed ones last, since
+        a loud signal that was missed matters most.
     """
     far = analysis.injections.far
     shown = np.arange(len(far))
@@ -95,10 +139,10 @@ def categories(
     found = far <= limit * (1 + 1e-9)
     rows = [
         (
-            f"missed (FAR above {rate_name(limit)})",
-            MISSED,
-            "x",
-            shown[~found[shown]],
+            f"found (FAR up to {rate_name(lowest)}, 1/Tb)",
+            FOUND_LOUD,
+            "triangle",
+            shown[loud[shown]],
         )
     ]
     if limit > lowest:
@@ -112,10 +156,10 @@ def categories(
         )
     rows.append(
         (
-            f"found (FAR up to {rate_name(lowest)}, 1/Tb)",
-            FOUND_LOUD,
-            "triangle",
-            shown[loud[shown]],
+            f"missed (FAR above {rate_name(limit)})",
+            MISSED,
+            "x",
+            shown[~found[shown]],
         )
     )
     return rows

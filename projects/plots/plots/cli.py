@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """
     logging.basicConfig(format="%(levelname)s: %(message)s")
     parser = build_parser()
-    options = parser.instantiate_classes(parser.parse_args(argv)).as_dict()
+    options = parser.instantiate(parser.parse_args(argv)).as_dict()
     options.pop("config")
     sensitive_volume(**options)
     report = Path(options["output_dir"]) / "report.html"

@@ -39,15 +39,16 @@ def _figure(
     return plot
 
 
-def _legend_below(plot: Figure) -> None:
-    """Move the legend under the plot; a click there hides an entry."""
-    if not plot.legend:
-        return
+def _place_legend(plot: Figure, location: str | None) -> None:
+    """Put the legend at a corner, or under the plot; a click hides."""
     legend: Legend = plot.legend[0]
     legend.click_policy = "hide"
-    legend.orientation = "horizontal"
+    legend.background_fill_alpha = 0.7
     legend.border_line_alpha = 0
-    plot.add_layout(legend, "below")
+    if location is None:
+        plot.add_layout(legend, "below")
+    else:
+        legend.location = location
 
 
 def volume(analysis: Analysis) -> Figure:
@@ -136,11 +137,15 @@ def volume(analysis: Analysis) -> Figure:
         )
     )
     plot.y_range.start = 0
-    _legend_below(plot)
+    plot.y_range.end = appearance.highest_volume(analysis)
+    if analysis.volumes:
+        _place_legend(plot, "top_left")
     return plot
 
 
-def _rate_source(curve: CumulativeRate, against: str) -> ColumnDataSource:
+def _rate_source(
+    curve: CumulativeRate, against: str, loudest: int | None = None
+) -> ColumnDataSource:
     data: dict[str, NDArray] = {
         "x": getattr(curve, against),
         "statistic": curve.statistic,
@@ -150,10 +155,11 @@ def _rate_source(curve: CumulativeRate, against: str) -> ColumnDataSource:
     }
     for index, level in enumerate(appearance.LEVELS):
         low, high = curve.band(level)
-        # A logarithmic axis has no place for a rate of zero.
-        data[f"low{index}"] = np.maximum(low, curve.rate / 1e4)
+        data[f"low{index}"] = low
         data[f"high{index}"] = high
-    return ColumnDataSource(data)
+    return ColumnDataSource(
+        {name: values[:loudest] for name, values in data.items()}
+    )
 
 
 def background_rate(analysis: Analysis, against: str) -> Figure:
@@ -177,6 +183,8 @@ def background_rate(analysis: Analysis, against: str) -> Figure:
         x_axis_type="log" if against == "ifar" else "linear",
         y_axis_type="log",
     )
+    if len(analysis.background.count):
+        plot.y_range.start = appearance.lowest_rate(analysis)
     source = _rate_source(analysis.background, against)
     name = "background (1, 2, 3-sigma Poisson)"
     for index, alpha in enumerate((0.15, 0.22, 0.3)):
@@ -201,13 +209,17 @@ def background_rate(analysis: Analysis, against: str) -> Figure:
     ]
     if analysis.zero_lag is not None and len(analysis.zero_lag.count):
         zero_lag = _rate_source(analysis.zero_lag, against)
+        loudest = _rate_source(
+            analysis.zero_lag, against, appearance.ZERO_LAG_BARS
+        )
+        livetime = appearance.duration_name(analysis.zero_lag.livetime)
         innermost = len(appearance.LEVELS) - 1
         plot.add_layout(
             Whisker(
                 base="x",
                 lower=f"low{innermost}",
                 upper=f"high{innermost}",
-                source=zero_lag,
+                source=loudest,
                 line_color=appearance.ZERO_LAG,
                 line_alpha=0.6,
                 upper_head=None,
@@ -221,8 +233,8 @@ def background_rate(analysis: Analysis, against: str) -> Figure:
                 source=zero_lag,
                 color=appearance.ZERO_LAG,
                 marker="diamond",
-                size=9,
-                legend_label="zero lag (68% Poisson)",
+                size=7,
+                legend_label=f"zero lag, {livetime} (68% intervals)",
             )
         )
     plot.add_tools(
@@ -236,7 +248,7 @@ def background_rate(analysis: Analysis, against: str) -> Figure:
             ],
         )
     )
-    _legend_below(plot)
+    _place_legend(plot, "top_right" if against == "ifar" else "bottom_left")
     return plot
 
 
@@ -257,6 +269,7 @@ def found_missed(analysis: Analysis) -> Figure:
         y_axis_type="log",
     )
     injections = analysis.injections
+    size = appearance.marker_size(len(injections.far))
     for label, colour, marker, indices in appearance.categories(analysis):
         plot.scatter(
             "chirp_mass",
@@ -271,8 +284,8 @@ def found_missed(analysis: Analysis) -> Figure:
             ),
             marker=marker,
             color=colour,
-            size=6,
-            alpha=0.7,
+            size=size,
+            alpha=0.8,
             legend_label=f"{label}: {len(indices)}",
         )
     plot.add_tools(
@@ -285,7 +298,7 @@ def found_missed(analysis: Analysis) -> Figure:
             ]
         )
     )
-    _legend_below(plot)
+    _place_legend(plot, None)
     return plot
 
 

@@ -7,6 +7,7 @@ from conventions.files import complete
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from plots import appearance
 from plots.analysis import Analysis
@@ -14,6 +15,7 @@ from plots.rates import CumulativeRate
 
 MARKERS = {"x": "x", "circle": "o", "triangle": "^"}
 DPI = 150
+SOLAR_MASS = r"$M_\odot$"
 
 
 def _figure(columns: int = 1, width: float = 8.0) -> tuple[Figure, list[Axes]]:
@@ -56,7 +58,7 @@ def volume(analysis: Analysis) -> Figure:
             marker="o" if few else None,
             markersize=4,
             label=f"{row.population.mass_1_source:g} + "
-            f"{row.population.mass_2_source:g} M☉",
+            f"{row.population.mass_2_source:g} {SOLAR_MASS}",
         )
     axis.axvline(
         analysis.reference_far, color="#999999", linestyle=":", linewidth=1.2
@@ -71,7 +73,7 @@ def volume(analysis: Analysis) -> Figure:
         fontsize=9,
     )
     axis.set_xscale("log")
-    axis.set_ylim(bottom=0)
+    axis.set_ylim(0, appearance.highest_volume(analysis))
     axis.set_xlabel(appearance.FAR_LABEL)
     axis.set_ylabel(appearance.VOLUME_LABEL)
     axis.set_title("Sensitive volume (source-frame masses, 1-sigma bands)")
@@ -91,16 +93,20 @@ def _rate_curve(
 
 def _zero_lag(axis: Axes, curve: CumulativeRate, against: str) -> None:
     low, high = curve.band(appearance.LEVELS[-1])
+    x, rate = getattr(curve, against), curve.rate
+    loudest = slice(0, appearance.ZERO_LAG_BARS)
+    axis.plot(x, rate, color=appearance.ZERO_LAG, linewidth=1.2)
     axis.errorbar(
-        getattr(curve, against),
-        curve.rate,
-        yerr=(curve.rate - low, high - curve.rate),
+        x[loudest],
+        rate[loudest],
+        yerr=((rate - low)[loudest], (high - rate)[loudest]),
         color=appearance.ZERO_LAG,
         marker="D",
         markersize=4,
         linewidth=0,
         elinewidth=0.8,
-        label="zero lag (68% Poisson)",
+        label=f"zero lag, {appearance.duration_name(curve.livetime)}"
+        " (68% intervals)",
     )
 
 
@@ -125,16 +131,18 @@ def background_rate(analysis: Analysis) -> Figure:
         )
         if analysis.zero_lag is not None and len(analysis.zero_lag.count):
             _zero_lag(axis, analysis.zero_lag, against)
-        axis.set_yscale("log")
+        if len(analysis.background.count):
+            axis.set_yscale("log")
+            axis.set_ylim(bottom=appearance.lowest_rate(analysis))
         axis.set_ylabel(appearance.RATE_LABEL)
         if axis.get_legend_handles_labels()[0]:
             axis.legend(frameon=False)
-    axes[1].set_xscale("log")
+    if len(analysis.background.count):
+        axes[1].set_xscale("log")
     axes[0].set_xlabel(appearance.STATISTIC_LABEL)
     axes[1].set_xlabel(appearance.IFAR_LABEL)
-    figure.suptitle(
-        f"Background of {analysis.background.livetime / 86400:.3g} days"
-    )
+    livetime = appearance.duration_name(analysis.background.livetime)
+    figure.suptitle(f"Cumulative event rate, background of {livetime}")
     return figure
 
 
@@ -149,23 +157,24 @@ def found_missed(analysis: Analysis) -> Figure:
     """
     figure, (axis,) = _figure()
     injections = analysis.injections
+    size = appearance.marker_size(len(injections.far))
     for label, colour, marker, indices in appearance.categories(analysis):
         open_marker = marker == "x"
         axis.scatter(
             injections.chirp_mass[indices],
             injections.distance[indices],
-            s=20,
+            s=size**2,
             marker=MARKERS[marker],
             color=colour,
-            alpha=0.75,
-            linewidths=1.0 if open_marker else 0,
+            alpha=0.8,
+            linewidths=0.8 if open_marker else 0,
             label=f"{label}: {len(indices)}",
         )
     if len(injections.distance):
         axis.set_xscale("log")
         axis.set_yscale("log")
         _plain_ticks(axis)
-    axis.set_xlabel(appearance.CHIRP_MASS_LABEL)
+    axis.set_xlabel(appearance.CHIRP_MASS_LABEL.replace("M☉", SOLAR_MASS))
     axis.set_ylabel(appearance.DISTANCE_LABEL)
     axis.set_title("Found and missed injections")
     axis.legend(
@@ -180,8 +189,11 @@ def found_missed(analysis: Analysis) -> Figure:
 
 
 def _plain_ticks(axis: Axes) -> None:
+    """Write 20 rather than 2 x 10^1, at 1, 2 and 5 of each decade."""
     for scale in (axis.xaxis, axis.yaxis):
+        scale.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         scale.set_major_formatter("{x:g}")
+        scale.set_minor_formatter(NullFormatter())
 
 
 def recovered_fraction(analysis: Analysis) -> Figure:
@@ -199,7 +211,9 @@ def recovered_fraction(analysis: Analysis) -> Figure:
     fractions = np.array([row.found / row.count for row in rows])
     low = np.array([row.low for row in rows])
     high = np.array([row.high for row in rows])
-    axis.bar(positions, fractions, color=appearance.FOUND, alpha=0.35)
+    axis.bar(
+        positions, fractions, width=0.7, color=appearance.FOUND, alpha=0.35
+    )
     axis.errorbar(
         positions,
         fractions,
@@ -208,17 +222,16 @@ def recovered_fraction(analysis: Analysis) -> Figure:
         linewidth=0,
         elinewidth=1.6,
         capsize=4,
-        marker="o",
     )
     for position, row in zip(positions, rows, strict=True):
         axis.annotate(
-            f"{row.found}/{row.count}",
-            (position, 0.02),
+            f"{row.found} / {row.count}",
+            (position, 1.06),
             ha="center",
             fontsize=9,
         )
     axis.set_xticks(positions, [row.name for row in rows])
-    axis.set_ylim(0, 1.05)
+    axis.set_ylim(0, 1.12)
     axis.set_xlabel(appearance.SNR_LABEL)
     axis.set_ylabel(appearance.FRACTION_LABEL)
     rate = appearance.rate_name(analysis.reference_far)

@@ -28,7 +28,7 @@ th, td { padding: .25rem .6rem; text-align: right;
 th:first-child, td:first-child { text-align: left; }
 th { font-weight: 600; color: #555; }
 .warning { border-left: 4px solid #E69F00; background: #fff8e8;
-           padding: .5rem .9rem; margin: .75rem 0; }
+           padding: .5rem .9rem .5rem 2rem; margin: .75rem 0; }
 """
 
 PAGE = """<!DOCTYPE html>
@@ -87,7 +87,7 @@ def _volumes(populations: dict[str, Any]) -> str:
                 name.replace("-", " + "),
                 cell(row["at_lowest_far"]),
                 cell(row["at_reference_far"]),
-                f"{row['ess_kept']:.4g}",
+                f"{row['ess_kept']:.3g}",
             )
             for name, row in populations.items()
         ),
@@ -98,7 +98,8 @@ def _fractions(recovered: dict[str, Any]) -> str:
     if recovered["unresolved"]:
         return f"<p>{escape(recovered['unresolved'])}</p>"
     rows = []
-    for row in recovered["bins"] + list(recovered["summary"].values()):
+    bins = {row["snr"]: row for row in recovered["bins"]}
+    for row in (bins | recovered["summary"]).values():
         if row["injections"]:
             low, high = row["interval"]
             shown = f"{row['fraction']:.3f}"
@@ -144,9 +145,10 @@ def _counts(summary: dict[str, Any]) -> str:
 
 
 def _warnings(messages: Sequence[str]) -> str:
-    return "".join(
-        f'<p class="warning">{escape(message)}</p>' for message in messages
-    )
+    if not messages:
+        return ""
+    items = "".join(f"<li>{escape(message)}</li>" for message in messages)
+    return f'<ul class="warning">{items}</ul>'
 
 
 def render(analysis: Analysis, summary: dict[str, Any]) -> str:
@@ -169,9 +171,9 @@ def render(analysis: Analysis, summary: dict[str, Any]) -> str:
         )
     )
     reference = appearance.rate_name(analysis.reference_far)
-    days = summary["livetime"]["background"] / 86400
+    livetime = appearance.duration_name(summary["livetime"]["background"])
     lead = (
-        f"{'-'.join(summary['ifos'])}: {days:.3g} days of background, "
+        f"{'-'.join(summary['ifos'])}: {livetime} of background, "
         f"{summary['counts']['kept']} injections searched for out of "
         f"{summary['counts']['injections']} drawn from "
         f"{summary['prior']['name']}. The reference false-alarm rate is "

@@ -76,7 +76,8 @@ class Population:
             "mass_1": np.asarray(mass_1_source, dtype=np.float64),
             "mass_2": np.asarray(mass_2_source, dtype=np.float64),
         }
-        return np.asarray(self._prior.ln_prob(masses, axis=0))
+        with np.errstate(divide="ignore"):
+            return np.asarray(self._prior.ln_prob(masses, axis=0))
 
     def sample(self, size: int, seed: int) -> tuple[Array, Array]:
         """Draw ordered source-frame masses.

@@ -9,6 +9,7 @@ from ledger.intervals import ONE_SIGMA
 from plots.analysis import Analysis
 from plots.rates import CumulativeRate
 
+
 def _dataset(
     group: h5py.Group, name: str, values: object, unit: str, text: str
 ) -> None:
