@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from conventions.errors import UserError
 from conventions.progress import Progress, silent
 from ledger.events import EventSet
 
 from infer.direct import DirectEngine
-from infer.postprocess import Postprocessor
+from infer.postprocess import Postprocessor, cluster, integrate
 from infer.search import plan
 from infer.search.plan import Plan
 from infer.search.run import Run
@@ -62,8 +61,8 @@ class Analysis:
 
     @property
     def covered(self) -> list[tuple[float, float]]:
-        """GPS seconds from and to which coalescences are looked for."""
-        return [(part.times[0], part.times[-1]) for part in self.parts]
+        """First coalescence and last right edge of each part, in GPS."""
+        return [(part.times[0], part.right_edges[-1]) for part in self.parts]
 
     def containing(self, time: float) -> Stretch:
         """The analysed stretch in which, or nearest to which, a time is."""
@@ -93,23 +92,25 @@ def analyse(
         UserError: if every stretch is too short, or the network's output
             is not finite.
     """
-    parts, events = [], EventSet()
+    window = postprocessor(run, run.manifest.psd_length).window
+    parts, found = [], []
     for stretch in progress(stretches, len(stretches), "analysing"):
-        chosen = plan.make(stretch.duration, run.manifest)
+        chosen = plan.make(stretch.duration, run.manifest, window)
         if chosen is None:
             continue
-        part, found = _analyse(stretch, chosen, run, device)
+        part, events = _analyse(stretch, chosen, run, device)
         parts.append(part)
-        events.append(found)
+        found.append(events)
     if not parts:
-        longest = max(stretch.duration for stretch in stretches)
+        longest = max((one.duration for one in stretches), default=0.0)
         raise UserError(
             f"the longest strain without a gap is {longest:.2f} s; this "
             "network needs at least "
-            f"{plan.shortest_stretch(run.manifest):.2f} s"
+            f"{plan.shortest_stretch(run.manifest, window):.2f} s"
         )
-    events = events.sort_by("detection_statistic")
-    return Analysis(stretches, parts, events[::-1])
+    joined = EventSet.concatenate(found)
+    order = np.argsort(-joined.detection_statistic, kind="stable")
+    return Analysis(stretches, parts, joined[order])
 
 
 def _analyse(
@@ -120,13 +121,15 @@ def _analyse(
         psd_length=chosen.psd_length,
         batch_size=chosen.batch_size,
     )
-    engine = DirectEngine(run.weights, manifest, device)
-    strain = torch.from_numpy(stretch.strain).float()[None]
-    raw = engine.outputs(strain)[0][chosen.burn_in : chosen.outputs]
     rate = manifest.inference_sampling_rate
-    config = manifest.preprocessing
-    steps = np.arange(chosen.burn_in + 1, chosen.burn_in + 1 + len(raw))
-    edges = stretch.start + steps / rate - config.fduration / 2
+    engine = DirectEngine(run.weights, manifest, device)
+    burn_in = round(chosen.psd_length * rate)
+    raw = engine.outputs(stretch.strain[None])[0, burn_in + chosen.settling :]
+    # From here on, as if the stretch had started when the PSD was settled.
+    start = stretch.start + chosen.settling / rate
+    post = postprocessor(run, chosen.psd_length)
+    indices = np.arange(len(raw))
+    edges = post.times(start, indices) + post.integration_window_length
     bad = np.flatnonzero(~np.isfinite(raw))
     if len(bad):
         raise UserError(
@@ -134,4 +137,31 @@ def _analyse(
             f"{len(raw)} places, first at GPS {edges[bad[0]]:.3f}: the "
             "strain there is probably not data"
         )
-    raise NotImplementedError
+    # A boxcar that is not full yet would be noisier than the background.
+    full = post.window - 1
+    integrated = integrate(raw, post.window)[full:]
+    times = post.times(start, indices[full:])
+    peaks = cluster(integrated, post.reach)
+    events = EventSet(
+        detection_statistic=integrated[peaks],
+        detection_time=times[peaks],
+        shift=np.zeros((len(peaks), len(stretch.strain))),
+        Tb=len(integrated) / rate,
+    )
+    return Part(stretch, chosen, edges, times, raw, integrated), events
+
+
+def postprocessor(run: Run, psd_length: float) -> Postprocessor:
+    """The run's integration and clustering, after some burn-in.
+
+    Args:
+        run: whose settings are used.
+        psd_length: the burn-in, in seconds.
+    """
+    return Postprocessor(
+        psd_length=psd_length,
+        inference_sampling_rate=run.manifest.inference_sampling_rate,
+        fduration=run.manifest.preprocessing.fduration,
+        integration_window_length=run.settings.integration_window_length,
+        cluster_window_length=run.settings.cluster_window_length,
+    )

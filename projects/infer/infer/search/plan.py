@@ -17,18 +17,17 @@ class Plan:
     Attributes:
         psd_length: seconds of data that a PSD is estimated from.
         batch_size: network outputs that share a PSD.
-        burn_in: outputs at the start of the stretch that are dropped,
-            because not all of what they were made from was data.
-        outputs: of the stretch, burn-in included.
+        settling: outputs that are dropped after the engine's burn-in of
+            ``psd_length`` seconds, because their PSD is not yet estimated
+            from data alone.
     """
 
     psd_length: float
     batch_size: int
-    burn_in: int
-    outputs: int
+    settling: int
 
 
-def make(duration: float, manifest: Manifest) -> Plan | None:
+def make(duration: float, manifest: Manifest, window: int) -> Plan | None:
     """Choose PSD length and batch size for one stretch.
 
     The run's own settings are kept when what they lose at the start is at
@@ -37,31 +36,30 @@ def make(duration: float, manifest: Manifest) -> Plan | None:
     number of strides that loses at most a third, but not below twice
     ``fftlength``, which is three averages of Welch's method.
 
-    Nothing that was made from the zeros before the stretch is kept: the
-    burn-in covers PSD, whitening filter and kernel (dropping the PSD's
-    length alone, as streaming does, is enough when the PSD is long).
-
     Args:
         duration: of the stretch, in seconds.
         manifest: of the model repository.
+        window: outputs that integration needs.
 
     Returns:
-        The plan, None when the stretch is too short for a single output.
+        The plan, None when the stretch is too short.
     """
     rate = manifest.inference_sampling_rate
-    reach = _reach(manifest)
-    outputs = math.floor(duration * rate + ROUNDING)
     allowed = duration * rate * BURN_IN_SHARE
-
-    burn_in = _burn_in(manifest.psd_length + reach, rate, manifest.batch_size)
-    if burn_in <= allowed:
-        return Plan(manifest.psd_length, manifest.batch_size, burn_in, outputs)
-    longest = math.floor(allowed - reach * rate + ROUNDING) / rate
+    own = Plan(
+        manifest.psd_length,
+        manifest.batch_size,
+        _settling(manifest, manifest.batch_size),
+    )
+    if own.psd_length * rate + own.settling <= allowed:
+        return own
+    settling = _settling(manifest, 1)
+    longest = math.floor(allowed - settling + ROUNDING) / rate
     psd_length = min(manifest.psd_length, max(shortest_psd(manifest), longest))
-    burn_in = _burn_in(psd_length + reach, rate, 1)
-    if burn_in >= outputs:
+    needed = psd_length * rate + settling + window
+    if duration * rate + ROUNDING < needed:
         return None
-    return Plan(psd_length, 1, burn_in, outputs)
+    return Plan(psd_length, 1, settling)
 
 
 def shortest_psd(manifest: Manifest) -> float:
@@ -73,21 +71,19 @@ def shortest_psd(manifest: Manifest) -> float:
     )
 
 
-def shortest_stretch(manifest: Manifest) -> float:
-    """Seconds of strain without a gap that give at least one output."""
-    rate = manifest.inference_sampling_rate
-    burn_in = _burn_in(shortest_psd(manifest) + _reach(manifest), rate, 1)
-    return (burn_in + 1) / rate
+def shortest_stretch(manifest: Manifest, window: int) -> float:
+    """Seconds of strain without a gap that give one integrated output."""
+    outputs = _settling(manifest, 1) + window
+    return shortest_psd(manifest) + outputs / manifest.inference_sampling_rate
 
 
-def _reach(manifest: Manifest) -> float:
-    config = manifest.preprocessing
-    return config.kernel_length + config.fduration
+def _settling(manifest: Manifest, batch_size: int) -> int:
+    """Outputs until a batch starts whose PSD is estimated from data alone.
 
-
-def _burn_in(length: float, rate: float, batch_size: int) -> int:
-    """First output of the first batch whose first output saw only data.
-
-    Output n is made from the ``length`` seconds before (n + 1) / rate.
+    Output n after the burn-in is made from the data up to ``psd_length +
+    (n + 1) / rate``, PSD, whitening filter and kernel one after the other.
     """
-    return math.ceil((length * rate - 1 - ROUNDING) / batch_size) * batch_size
+    config = manifest.preprocessing
+    reach = config.kernel_length + config.fduration
+    outputs = reach * manifest.inference_sampling_rate - 1 - ROUNDING
+    return max(0, math.ceil(outputs / batch_size)) * batch_size

@@ -5,20 +5,20 @@ from pathlib import Path
 import numpy as np
 from conventions.files import complete
 from gwpy.timeseries import TimeSeries
-from ledger.events import SECONDS_IN_YEAR
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.legend_handler import HandlerLine2D
+from matplotlib.lines import Line2D
 
 from infer.search import rates
 from infer.search.analysis import Analysis
 from infer.search.report import Found
-from infer.search.resample import PASSBAND
 from infer.search.run import Run
 from infer.search.stretches import Stretch
 
 LEVELS = ("1/hour", "1/day", "1/month", "1/yr")
-BEFORE, AFTER = 0.5, 0.25
-AROUND = 16.0
+AROUND_EVENT = 0.5
+AROUND_FOR_PSD = 16.0
 QRANGE = (4.0, 64.0)
 
 
@@ -51,7 +51,7 @@ def draw(
 def _save(figure: Figure, path: Path) -> None:
     FigureCanvasAgg(figure)
     with complete(path) as temporary:
-        figure.savefig(temporary, dpi=150)
+        figure.savefig(temporary, dpi=120)
 
 
 def _statistic(analysis: Analysis, found: Found, run: Run) -> Figure:
@@ -91,7 +91,14 @@ def _statistic(analysis: Analysis, found: Found, run: Run) -> Figure:
         analysis.stretches[0].start - origin,
         analysis.stretches[-1].stop - origin,
     )
-    axes.legend(loc="upper left", fontsize="small")
+    # gwpy replaces matplotlib's legend handler for lines by one of its own.
+    figure.legend(
+        loc="outside upper center",
+        ncols=4,
+        fontsize="small",
+        numpoints=1,
+        handler_map={Line2D: HandlerLine2D()},
+    )
     return figure
 
 
@@ -110,14 +117,16 @@ def _shade(axes, analysis: Analysis, origin: float) -> None:  # noqa: ANN001
 
 
 def _levels(axes, run: Run) -> None:  # noqa: ANN001
-    floor = SECONDS_IN_YEAR / run.background.Tb
+    floor = run.background.min_far
     levels = [rate for rate in map(rates.parse, LEVELS) if rate > floor]
-    for rate in [*levels, floor]:
+    for i, rate in enumerate([*levels, floor]):
         threshold = run.background.threshold_at_far(rate)
+        if not np.isfinite(threshold):
+            continue
         axes.axhline(threshold, color="black", linestyle=":", linewidth=1)
         axes.annotate(
             f"FAR {rates.show(rate)}",
-            (1, threshold),
+            (1 - 0.15 * i, threshold),
             xycoords=axes.get_yaxis_transform(),
             ha="right",
             va="bottom",
@@ -129,7 +138,9 @@ def _transforms(stretch: Stretch, time: float, run: Run) -> Figure:
     config = run.manifest.preprocessing
     figure = Figure(figsize=(10, 3.2 * config.num_ifos), layout="constrained")
     rows = figure.subplots(config.num_ifos, sharex=True, squeeze=False)[:, 0]
-    band = (config.highpass or 20.0, PASSBAND * config.sample_rate / 2)
+    # The highest frequency that the lowest Q allows (gwpy's QTiling).
+    top = config.sample_rate / 2 / (1 + 11**0.5 / QRANGE[0])
+    band = (config.highpass or 20.0, top)
     for axes, ifo, strain in zip(
         rows, config.ifos, stretch.strain, strict=True
     ):
@@ -137,15 +148,15 @@ def _transforms(stretch: Stretch, time: float, run: Run) -> Figure:
             strain, t0=stretch.start, sample_rate=stretch.sample_rate
         )
         series = series.crop(
-            max(stretch.start, time - AROUND),
-            min(stretch.stop, time + AROUND),
+            max(stretch.start, time - AROUND_FOR_PSD),
+            min(stretch.stop, time + AROUND_FOR_PSD),
         )
         power = series.q_transform(
             qrange=QRANGE,
             frange=band,
             outseg=(
-                max(stretch.start, time - BEFORE),
-                min(stretch.stop, time + AFTER),
+                max(stretch.start, time - AROUND_EVENT),
+                min(stretch.stop, time + AROUND_EVENT),
             ),
             whiten=series.asd(fftlength=config.fftlength, method="median"),
             fduration=config.fduration,

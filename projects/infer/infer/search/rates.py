@@ -42,18 +42,17 @@ def parse(text: str) -> float:
     return rate
 
 
-def show(rate: float, *, floor: float = 0.0) -> str:
+def show(rate: float, *, at_most: bool = False) -> str:
     """Write a rate in the unit that suits its size.
 
     Args:
         rate: in 1/yr.
-        floor: smallest rate that the background resolves, in 1/yr; a rate
-            at it is only an upper limit and marked ``<=``.
+        at_most: mark it as an upper limit with ``<=``.
 
     Returns:
         Per hour from one a day upwards, otherwise per year.
     """
-    mark = "<= " if rate <= floor * (1 + 1e-9) else ""
+    mark = "<= " if at_most else ""
     if rate >= SECONDS_IN_YEAR / SECONDS["day"]:
         return f"{mark}{rate * SECONDS['hour'] / SECONDS_IN_YEAR:.3g}/hour"
     return f"{mark}{rate:.3g}/yr"

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from conventions.files import complete
 from gwpy.time import from_gps
-from ledger.events import SECONDS_IN_YEAR, EventSet
+from ledger.events import EventSet
 
 from infer.search import rates
 from infer.search.analysis import Analysis
@@ -32,6 +32,9 @@ class Found:
         events: loudest first.
         far: in 1/yr, of shape ``(event,)``.
         floor: smallest FAR that the background resolves, in 1/yr.
+        beyond: whether an event is louder than all of the background, so
+            that its FAR is only known to be at most ``floor``; of shape
+            ``(event,)``.
         probability: that noise alone makes an event as loud in the time
             analysed, of shape ``(event,)``.
     """
@@ -39,6 +42,7 @@ class Found:
     events: EventSet
     far: np.ndarray
     floor: float
+    beyond: np.ndarray
     probability: np.ndarray
 
 
@@ -56,9 +60,10 @@ def assess(analysis: Analysis, run: Run) -> Found:
     statistic = events.detection_statistic
     return Found(
         events,
-        np.asarray(run.background.far(statistic)),
-        SECONDS_IN_YEAR / run.background.Tb,
-        np.asarray(run.background.significance(statistic, analysis.livetime)),
+        run.background.far(statistic),
+        run.background.min_far,
+        run.background.nb(statistic) == 0,
+        run.background.significance(statistic, analysis.livetime),
     )
 
 
@@ -86,7 +91,7 @@ def write(found: Found, directory: Path) -> list[Path]:
                     _utc(found.events.detection_time[i]),
                     f"{found.events.detection_statistic[i]:.6g}",
                     f"{found.far[i]:.6g}",
-                    str(bool(_at_floor(found, i))).lower(),
+                    str(bool(found.beyond[i])).lower(),
                     f"{found.probability[i]:.6g}",
                 )
             )
@@ -114,13 +119,13 @@ def table(found: Found, far_limit: float) -> str:
             f"{found.events.detection_time[i]:.3f}",
             _utc(found.events.detection_time[i]),
             f"{found.events.detection_statistic[i]:.3f}",
-            rates.show(found.far[i], floor=found.floor),
+            rates.show(found.far[i], at_most=bool(found.beyond[i])),
             f"{found.probability[i]:.2g}",
         )
         for i in sorted({0, *listed.tolist()})
     ]
     notes = ["* the loudest event"]
-    if _at_floor(found, 0):
+    if found.beyond[0]:
         notes.append(
             "<= louder than all of the run's background: its livetime "
             f"resolves no smaller rate than {rates.show(found.floor)}"
@@ -138,8 +143,10 @@ def _verdict(found: Found, listed: np.ndarray, far_limit: float) -> str:
     limit = rates.show(far_limit)
     count = len(found.events)
     if len(listed):
-        noun = "event has" if len(listed) == 1 else "events have"
-        return f"{len(listed)} of {count} {noun} a FAR of at most {limit}."
+        verb = "has" if len(listed) == 1 else "have"
+        return (
+            f"{len(listed)} of {count} events {verb} a FAR of at most {limit}."
+        )
     return (
         f"Nothing significant: none of {count} events has a FAR of at most "
         f"{limit}. Noise makes an event like the loudest "
@@ -155,10 +162,6 @@ def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
         ).rstrip()
         for row in rows
     ]
-
-
-def _at_floor(found: Found, i: int) -> bool:
-    return bool(found.far[i] <= found.floor * (1 + 1e-9))
 
 
 def _utc(gps: float) -> str:

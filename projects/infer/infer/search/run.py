@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from conventions.errors import UserError
-from infer.settings import SearchSettings
 from ledger.events import EventSet
 from preprocessing.manifest import Manifest, sha256
+
+from infer.settings import SearchSettings
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import torch
 from conventions.errors import UserError
 from conventions.progress import Progress, silent
-from ledger.events import SECONDS_IN_YEAR
 
 from infer.search import plots, rates, report, run, strain
 from infer.search.analysis import Analysis, analyse
@@ -42,10 +42,11 @@ def search(
     Raises:
         UserError: for anything wrong with the run, the files or a value.
     """
+    check_device(device)
     far_limit = rates.parse(far)
     channels = strain.channels_by_ifo(channel_names)
     used = run.load(run_directory)
-    floor = SECONDS_IN_YEAR / used.background.Tb
+    floor = used.background.min_far
     if far_limit < floor:
         raise UserError(
             f"--far {far} is below {rates.show(floor)}, the smallest rate "
@@ -57,6 +58,7 @@ def search(
         strain.read(files, config.ifos, channels),
         config.ifos,
         config.sample_rate,
+        step=round(config.sample_rate / used.manifest.inference_sampling_rate),
     )
     analysis = analyse(stretches, used, device, progress)
     say(_preamble(analysis, used))
@@ -66,6 +68,21 @@ def search(
     written += plots.draw(analysis, found, used, output)
     say("\nwritten: " + ", ".join(map(str, written)))
     return analysis
+
+
+def check_device(device: str) -> None:
+    """See whether torch can compute on a device.
+
+    Raises:
+        UserError: if it cannot.
+    """
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0]
+        raise UserError(
+            f"--device {device!r} is of no use: {reason}"
+        ) from None
 
 
 def _preamble(analysis: Analysis, used: Run) -> str:

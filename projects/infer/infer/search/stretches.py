@@ -52,7 +52,10 @@ class _Piece:
 
 
 def gapless(
-    series: Sequence[Series], ifos: Sequence[str], sample_rate: float
+    series: Sequence[Series],
+    ifos: Sequence[str],
+    sample_rate: float,
+    step: int = 1,
 ) -> list[Stretch]:
     """Bring strain to one rate and grid, and cut it at every gap.
 
@@ -64,6 +67,7 @@ def gapless(
         series: strain as read, any number of files per interferometer.
         ifos: interferometers in channel order.
         sample_rate: the network's, in Hz.
+        step: stretches start at a multiple of so many samples from GPS 0.
 
     Returns:
         The stretches in order of time.
@@ -87,10 +91,13 @@ def gapless(
         raise UserError(
             f"{', '.join(ifos)} have no data at the same time: {covered}"
         )
-    return [
-        Stretch(first / sample_rate, sample_rate, np.stack(strain))
-        for (first, _), strain in zip(spans, strains, strict=True)
-    ]
+    stretches = []
+    for (first, end), strain in zip(spans, strains, strict=True):
+        begin = -(-first // step) * step
+        if begin < end:
+            cut = np.stack([one[begin - first :] for one in strain])
+            stretches.append(Stretch(begin / sample_rate, sample_rate, cut))
+    return stretches
 
 
 def _covered(series: Sequence[Series], ifo: str) -> str:

@@ -44,7 +44,7 @@ def test_edges_are_left_out_and_nothing_more(first):
 
 
 def test_offset_and_step_at_the_edge_do_not_ring_inside():
-    first, strain = Resampler(4096.0, 1024.0)(0, np.full(10_000, 1e6))
+    _, strain = Resampler(4096.0, 1024.0)(0, np.full(10_000, 1e6))
     np.testing.assert_allclose(strain, 1e6, rtol=1e-4)
 
 
@@ -57,7 +57,7 @@ def test_same_rate_is_untouched():
 
 def test_shorter_than_the_filter_leaves_nothing():
     for size in range(1, 800, 50):
-        first, strain = Resampler(4096.0, 1024.0)(5, np.ones(size))
+        _, strain = Resampler(4096.0, 1024.0)(5, np.ones(size))
         reach = len(Resampler(4096.0, 1024.0).taps) // 2
         assert len(strain) <= max(0, (size - 2 * reach) // 4 + 1)
 

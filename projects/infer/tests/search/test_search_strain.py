@@ -104,7 +104,7 @@ def test_missing_file_and_missing_ifo_are_named(tmp_path):
     path = write_gwosc(tmp_path / "h.hdf5", noise())
     with pytest.raises(UserError, match=r"no file holds L1.*h\.hdf5"):
         read([path], IFOS)
-    with pytest.raises(UserError, match="there is no file .*absent"):
+    with pytest.raises(UserError, match=r"there is no file .*absent"):
         read([path, tmp_path / "absent.hdf5"], IFOS)
 
 

@@ -119,3 +119,14 @@ def test_errors_name_the_file():
             ("H1",),
             1024.0,
         )
+
+
+def test_stretches_start_on_whole_steps():
+    h1, l1 = series("H1"), series("L1")
+    h1.strain[:10] = np.nan
+    h1.strain[4 * 1024 : 4 * 1024 + 10] = np.nan
+    h1.strain[-10] = np.nan
+    parts = gapless([h1, l1], IFOS, 1024.0, step=256)
+    # The last 9 samples hold no multiple of 256.
+    assert [s.start - START for s in parts] == [0.25, 4.25]
+    np.testing.assert_array_equal(parts[0].strain[0], h1.strain[256:4096])
