@@ -35,6 +35,15 @@ def event_files():
     return files
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Many small tensors are slower on many busy cores than on one."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 class Energy(torch.nn.Module):
     """Statistic of coincident power: log of the smallest ifo's loudest.
 

@@ -7,7 +7,6 @@ import pytest
 from infer.search import cli, run
 from ledger.events import SECONDS_IN_YEAR, EventSet
 from matplotlib.image import imread
-from preprocessing.manifest import Manifest
 
 START = 1_000_000_000
 GW150914 = 1126259462.4
@@ -40,9 +39,9 @@ def write_noise(tmp_path):
     def write(ifo, seconds=32, start=START, rate=1024, edit=None):
         seed = [ord(letter) for letter in ifo]
         strain = np.random.default_rng(seed).normal(size=seconds * rate)
-        strain *= 1e-21
+        strain *= 1e-21 * (rate / 1024) ** 0.5
         if edit is not None:
-            edit(strain, rate)
+            edit(strain, rate, start)
         path = tmp_path / f"{ifo}-{start}.hdf5"
         with h5py.File(path, "w") as file:
             dataset = file.create_dataset("strain/Strain", data=strain)
@@ -88,25 +87,48 @@ def test_gw151226_is_reported_honestly(search, event_files):
     assert len(EventSet.read(output / "events.hdf5")) > 0
 
 
-def test_a_gap_resets_the_search(search, write_noise, make_run):
-    def gap(strain, rate):
-        strain[26 * rate : 30 * rate] *= 100
-        strain[30 * rate : 31 * rate] = np.nan
+def test_signal_in_noise_is_timed(search, write_noise):
+    """A sine-Gaussian of 120 Hz, in files of different rate and start."""
+    coalescence = START + 12.1
 
-    def only_after(strain, rate):
-        strain[: 31 * rate] = 0
+    def signal(strain, rate, start):
+        time = start + np.arange(len(strain)) / rate - coalescence
+        envelope = np.exp(-((time / 0.02) ** 2))
+        scale = 8e-21 * np.sqrt(rate / 1024)
+        strain += scale * envelope * np.sin(2 * np.pi * 120 * time)
+
+    files = [
+        write_noise("H1", 18, edit=signal),
+        write_noise("L1", 19, START - 1, rate=2048, edit=signal),
+    ]
+    code, text, _, output = search(files)
+    assert code == 0
+    assert "<= 0.125/hour" in text
+    events = EventSet.read(output / "events.hdf5")
+    assert abs(events.detection_time[0] - coalescence) <= 0.25
+    assert events.shift.shape == (len(events), 2)
+    assert not events.shift.any()
+
+
+def test_a_gap_resets_the_search(search, write_noise, make_run):
+    def loud_then_gap(strain, rate, start):
+        strain[: 10 * rate] *= 100
+        strain[10 * rate : 11 * rate] = np.nan
+
+    def only_after(strain, rate, start):
+        strain[: 11 * rate] = 0
 
     directory = make_run()
-    quiet = write_noise("L1", 64)
     found = []
-    for edit in gap, only_after:
-        files = [write_noise("H1", 64, edit=edit), quiet]
+    for edit in loud_then_gap, only_after:
+        files = [write_noise(ifo, 24, edit=edit) for ifo in ("H1", "L1")]
         code, _, _, output = search(files, directory=directory)
         assert code == 0
         events = EventSet.read(output / "events.hdf5")
-        after = events[events.detection_time > START + 30]
-        # PSD of 5 s or more, filter, kernel and integration are over.
-        assert (after.detection_time > START + 31 + 5 + 1).all()
+        after = events[events.detection_time > START + 10]
+        # PSD of 5 s, filter and kernel are over: right edge at 7.5 - 0.5 s
+        # at least, integration back from there.
+        assert (after.detection_time >= START + 11 + 7 - 1).all()
         found.append(after)
     assert len(found[0]) > 0
     for name in "detection_time", "detection_statistic":
@@ -116,7 +138,7 @@ def test_a_gap_resets_the_search(search, write_noise, make_run):
 
 
 def test_too_short_between_gaps(search, write_noise):
-    def gaps(strain, rate):
+    def gaps(strain, rate, start):
         strain[:: 4 * rate] = np.nan
 
     code, text, errors, output = search(
@@ -126,16 +148,6 @@ def test_too_short_between_gaps(search, write_noise):
     assert "longest strain without a gap is 3.75 s" in errors
     assert "at least 8.25 s" in errors
     assert not output.exists()
-
-
-def test_far_limit_chooses_what_is_listed(search, write_noise, make_run):
-    files = [write_noise("H1"), write_noise("L1")]
-    directory = make_run(statistics=np.linspace(0, 2, 1000))
-    _, few, _, _ = search(files, directory=directory)
-    _, many, _, _ = search(files, "--far", "1000/hour", directory=directory)
-    assert few.count("2011-09-14") == 1
-    assert "Nothing significant" in few
-    assert many.count("2011-09-14") > 1
 
 
 def test_same_weights_are_demanded(search, write_noise, make_run):
@@ -209,14 +221,14 @@ def test_background_without_livetime(search, write_noise, make_run):
     assert "livetime Tb of 0.0 s" in errors
 
 
-def test_long_data_keep_the_runs_settings(search, write_noise, make_run):
-    directory = make_run(psd_length=8.0)
-    manifest = directory / "results" / "model_repository" / "manifest.json"
-    assert Manifest.read(manifest).psd_length == 8.0
-    files = [write_noise("H1", 64), write_noise("L1", 64)]
-    _, text, _, _ = search(files, directory=directory)
+def test_run_with_a_short_psd_is_not_changed(search, write_noise, make_run):
+    directory = make_run(psd_length=5.0)
+    files = [write_noise("H1", 22), write_noise("L1", 22)]
+    code, text, _, _ = search(files, directory=directory)
+    assert code == 0
     assert "shortened" not in text
-    assert "analysed from 1000000009.750 on" in text
+    # right edge of the first kernel at 7.5 - 0.5 s, three more to integrate
+    assert "analysed from 1000000006.750 on" in text
 
 
 def test_command_line_is_as_documented():
