@@ -120,12 +120,18 @@ def to_angles(
     return {
         "theta_jn": np.arctan2(np.hypot(south, east), along),
         "phi_jl": np.arctan2(-south, -east) % (2 * np.pi),
-        "tilt_1": np.arctan2(np.hypot(spin_1[0], spin_1[1]), spin_1[2]),
-        "tilt_2": np.arctan2(np.hypot(spin_2[0], spin_2[1]), spin_2[2]),
+        "tilt_1": _tilt(spin_1),
+        "tilt_2": _tilt(spin_2),
         "phi_12": (azimuth_2 - azimuth_1) % (2 * np.pi),
         "a_1": np.sqrt(sum(x**2 for x in spin_1)),
         "a_2": np.sqrt(sum(x**2 for x in spin_2)),
     }
+
+
+def _tilt(spin: Vector) -> np.ndarray:
+    x, y, z = spin
+    # Adding 0 turns -0, whose angle would be pi, into 0.
+    return np.arctan2(np.hypot(x, y), z + 0.0)
 
 
 def _spherical(
