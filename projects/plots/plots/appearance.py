@@ -77,12 +77,10 @@ def duration_name(seconds: float) -> str:
     Returns:
         The number of hours, days or years, whichever reads best.
     """
-    hour, day = 3600.0, 86400.0
-    if seconds < 2 * day:
-        return f"{_round(seconds / hour)} hours"
-    if seconds < SECONDS_IN_YEAR:
-        return f"{_round(seconds / day)} days"
-    return f"{_round(seconds / SECONDS_IN_YEAR)} years"
+    for unit, length in (("year", SECONDS_IN_YEAR), ("day", 86400)):
+        if seconds >= 2 * length:
+            return f"{_round(seconds / length)} {unit}s"
+    return f"{_round(seconds / 3600)} hours"
 
 
 def _round(value: float) -> str:
@@ -106,6 +104,11 @@ def highest_volume(analysis: Analysis) -> float:
 def marker_size(count: int) -> float:
     """Diameter in points at which ``count`` markers stay apart."""
     return float(np.clip(40 / max(count, 1) ** 0.25, 3, 7))
+
+
+def marker_alpha(count: int) -> float:
+    """Opacity at which ``count`` markers let each other shine through."""
+    return 0.8 if count < 3000 else 0.5
 
 
 def colour(index: int) -> str:

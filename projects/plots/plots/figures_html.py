@@ -270,6 +270,7 @@ def found_missed(analysis: Analysis) -> Figure:
     )
     injections = analysis.injections
     size = appearance.marker_size(len(injections.far))
+    alpha = appearance.marker_alpha(len(injections.far))
     for label, colour, marker, indices in appearance.categories(analysis):
         plot.scatter(
             "chirp_mass",
@@ -285,7 +286,7 @@ def found_missed(analysis: Analysis) -> Figure:
             marker=marker,
             color=colour,
             size=size,
-            alpha=0.8,
+            alpha=alpha,
             legend_label=f"{label}: {len(indices)}",
         )
     plot.add_tools(

@@ -158,6 +158,7 @@ def found_missed(analysis: Analysis) -> Figure:
     figure, (axis,) = _figure()
     injections = analysis.injections
     size = appearance.marker_size(len(injections.far))
+    alpha = appearance.marker_alpha(len(injections.far))
     for label, colour, marker, indices in appearance.categories(analysis):
         open_marker = marker == "x"
         axis.scatter(
@@ -166,7 +167,7 @@ def found_missed(analysis: Analysis) -> Figure:
             s=size**2,
             marker=MARKERS[marker],
             color=colour,
-            alpha=0.8,
+            alpha=alpha,
             linewidths=0.8 if open_marker else 0,
             label=f"{label}: {len(indices)}",
         )
