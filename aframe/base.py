@@ -147,6 +147,10 @@ class AframeTask(ExecutionParameters, law.SandboxTask):
         name = Path(self.image or f"{self.project}.sif")
         return name if name.is_absolute() else config.container_root() / name
 
+    def sandbox_law_executable(self) -> list[str]:
+        """The law of a container's own environment."""
+        return ["/opt/aframe/bin/law"]
+
     def sandbox_env(self, env: dict[str, str]) -> dict[str, str]:
         """Environment variables of a container, beside law's own."""
         forwarded = config.forwarded_environment()

@@ -247,9 +247,7 @@ def plan(
 def main(argv: Sequence[str] | None = None) -> None:
     """Run ``build-containers``."""
     arguments = _parse(argv)
-    builds = plan(
-        arguments.projects, arguments.container_root, arguments.base
-    )
+    builds = plan(arguments.projects, arguments.container_root, arguments.base)
     todo = [b for b in builds if arguments.force or not b.is_current()]
     for item in builds:
         if item not in todo:

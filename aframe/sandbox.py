@@ -16,9 +16,6 @@ from aframe import config
 #: where they exist.
 SITE_DIRECTORIES = ("/cvmfs", "/archive", "/hdfs", "/ceph", "/scratch")
 
-#: The image's own law (see the projects' ``apptainer.def``).
-LAW_EXECUTABLE = "/opt/aframe/bin/law"
-
 
 class ApptainerSandbox(law.Sandbox):
     """Runs a task with ``apptainer exec IMAGE law run ...``.
@@ -88,7 +85,7 @@ class ApptainerSandbox(law.Sandbox):
         for path in self._binds():
             command += ["--bind", str(path)]
         command.append(str(self.image))
-        return f"{shlex.join(command)} {proxy_cmd.build(skip_run=False)}"
+        return f"{shlex.join(command)} {proxy_cmd.build()}"
 
     def _binds(self) -> list[Path]:
         wanted = [Path(p) for p in SITE_DIRECTORIES if Path(p).is_dir()]
