@@ -8,7 +8,7 @@ from ledger.injections import (
     waveform_class_factory,
 )
 
-settings.register_profile("ledger", max_examples=40, deadline=None)
+settings.register_profile("ledger", max_examples=30, deadline=None)
 settings.load_profile("ledger")
 
 IFOS = ["H1", "L1"]
