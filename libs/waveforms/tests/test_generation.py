@@ -175,7 +175,7 @@ def test_order_and_company_do_not_matter(random_binaries, generator, rng):
     plus, _ = make(some)
     alone, _ = make(some[66])
     np.testing.assert_allclose(
-        plus[66], alone[0], atol=1e-6 * np.abs(alone).max()
+        plus[66], alone[0], atol=1e-12 * np.abs(alone).max()
     )
 
 

@@ -25,6 +25,8 @@ from waveforms.chirp import (
 BATCH = 64
 RINGDOWN = 300.0
 """Length of a ringdown, in units of the total mass."""
+RINGDOWN_SPACE = 1 / 8
+"""Fraction of the duration that a ringdown has beyond the right edge."""
 TAPER_BAND = 0.8
 """A waveform is switched on from this fraction of its lowest frequency."""
 WINDOW_USE = 0.95
@@ -179,7 +181,7 @@ class WaveformGenerator:
                 continue
             some = tuple(values[rows] for values in binary)
             period = periods * self.duration
-            first = self._first_sample(periods, float(tail[rows].max()))
+            first = self._first_sample(periods)
             coalescence = (
                 first / self.sample_rate + self.duration - self.right_pad
             )
@@ -206,12 +208,11 @@ class WaveformGenerator:
             result[:, rows] = series[..., first : first + self.size]
         return result * self.sample_rate
 
-    def _first_sample(self, periods: int, tail: float) -> int:
+    def _first_sample(self, periods: int) -> int:
         """Where the waveform starts in the period that is computed."""
         if periods == 1:
             return 0
-        beyond = max(tail - self.right_pad, 0.0) * self.sample_rate
-        return self.size - min(int(np.ceil(beyond)), self.size // 2)
+        return self.size - round(self.size * RINGDOWN_SPACE)
 
     def _spectra(
         self,
