@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from conventions.files import complete
 from gwpy.timeseries import TimeSeries
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.legend_handler import HandlerLine2D
@@ -102,7 +103,7 @@ def _statistic(analysis: Analysis, found: Found, run: Run) -> Figure:
     return figure
 
 
-def _shade(axes, analysis: Analysis, origin: float) -> None:  # noqa: ANN001
+def _shade(axes: Axes, analysis: Analysis, origin: float) -> None:
     low, high = analysis.stretches[0].start, analysis.stretches[-1].stop
     edge = low
     for begin, end in [*analysis.covered, (high, high)]:
@@ -116,7 +117,7 @@ def _shade(axes, analysis: Analysis, origin: float) -> None:  # noqa: ANN001
         edge = max(edge, end)
 
 
-def _levels(axes, run: Run) -> None:  # noqa: ANN001
+def _levels(axes: Axes, run: Run) -> None:
     floor = run.background.min_far
     levels = [rate for rate in map(rates.parse, LEVELS) if rate > floor]
     for i, rate in enumerate([*levels, floor]):
