@@ -9,9 +9,9 @@ from conventions.errors import UserError
 
 from ledger import shifts
 from ledger.injections import InterferometerResponseSet
-from ledger.ledger import metadata, parameter
+from ledger.ledger import Ledger, metadata, parameter
 from ledger.matching import nearest_events
-from ledger.shifts import ShiftedSet
+from ledger.shifts import Shifted
 from ledger.vetos import inside, merge_intervals
 
 # A Julian year, LAL's YRJUL_SI.
@@ -21,7 +21,7 @@ F = TypeVar("F", float, np.ndarray)
 
 
 @dataclass(eq=False)
-class EventSet(ShiftedSet):
+class EventSet(Shifted, Ledger):
     """Events found in a stretch of (time-shifted) data.
 
     The columns are meant to be replaced, not written into: the sorted
@@ -40,6 +40,7 @@ class EventSet(ShiftedSet):
 
     detection_statistic: np.ndarray = parameter()
     detection_time: np.ndarray = parameter()
+    shift: np.ndarray = parameter()
     Tb: float = metadata(default=0.0, merge="add")
 
     def __post_init__(self) -> None:
@@ -154,25 +155,23 @@ class EventSet(ShiftedSet):
         Raises:
             UserError: if a rate is NaN or below 1/Tb.
         """
-        rates = np.asarray(far, dtype=float)
+        rates = np.atleast_1d(np.asarray(far, dtype=float))
         if not np.all(rates >= self.min_far):
             raise UserError(
                 f"a false alarm rate of {np.min(rates)} per year is below "
                 f"{self.min_far} per year, the smallest that a livetime of "
                 f"{self.Tb} s resolves (1/Tb)"
             )
-        statistic = self._sorted_statistic()
         # The count is found by the very comparison that `far` makes.
         allowed = np.floor(rates * self.Tb / SECONDS_IN_YEAR)
         allowed += self._rate(allowed + 1) <= rates
         allowed -= self._rate(allowed) > rates
-        allowed = np.minimum(allowed, len(self)).astype(np.int64)
-        bounds = np.concatenate([[-np.inf], statistic.astype(float)])
-        excluded = bounds[len(self) - allowed]
-        threshold = np.where(
-            np.isneginf(excluded), -np.inf, np.nextafter(excluded, np.inf)
-        )
-        return threshold if threshold.ndim else float(threshold)
+        threshold = np.full(rates.shape, -np.inf)
+        limited = allowed < len(self)
+        place = len(self) - 1 - allowed[limited].astype(np.int64)
+        excluded = self._sorted_statistic()[place].astype(float)
+        threshold[limited] = np.nextafter(excluded, np.inf)
+        return threshold if np.ndim(far) else float(threshold[0])
 
     def apply_vetos(
         self,

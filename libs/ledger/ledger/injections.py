@@ -17,7 +17,7 @@ from ledger.parameters import (
     chirp_mass,
 )
 from ledger.placement import add_waveform, first_samples
-from ledger.shifts import ShiftedSet
+from ledger.shifts import Shifted
 
 __all__ = [
     "BilbyParameterSet",
@@ -214,7 +214,7 @@ class WaveformSet(InjectionMetadata, InjectionParameterSet):
 
 
 @dataclass(eq=False)
-class InterferometerResponseSet(ShiftedSet, WaveformSet):
+class InterferometerResponseSet(Shifted, WaveformSet):
     """Waveforms with their place in (time-shifted) data.
 
     Attributes:
@@ -224,6 +224,7 @@ class InterferometerResponseSet(ShiftedSet, WaveformSet):
     """
 
     injection_time: np.ndarray = parameter()
+    shift: np.ndarray = parameter()
 
     def get_times(
         self, start: float | None = None, end: float | None = None

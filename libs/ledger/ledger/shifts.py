@@ -1,26 +1,22 @@
 """Time-slides: which rows belong to the same shift of the detectors."""
 
-from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 from conventions.errors import UserError
 
-from ledger.ledger import Ledger, parameter
-
 # Shifts are equal when they agree to the microsecond.
 _RESOLUTION = 1e-6
 
 
-@dataclass(eq=False)
-class ShiftedSet(Ledger):
-    """Rows found in, or meant for, time-shifted data.
+class Shifted:
+    """What ledgers with a column ``shift`` can do.
 
     Attributes:
         shift: seconds by which each ifo is read later, shape (row, ifo).
     """
 
-    shift: np.ndarray = parameter()
+    shift: np.ndarray
 
     def get_shift(self, shift: np.ndarray | float) -> Self:
         """Choose the rows of one shift.

@@ -29,6 +29,14 @@ def test_julian_year():
     assert SECONDS_IN_YEAR == 365.25 * 86400
 
 
+def test_order_of_the_fields_is_the_public_one():
+    events = EventSet([1.0], [2.0], [[0.0, 3.0]], 4.0)
+    assert events.detection_statistic == 1
+    assert events.detection_time == 2
+    assert events.shift.tolist() == [[0, 3]]
+    assert events.Tb == 4
+
+
 def test_nan_statistics_are_counted():
     with pytest.raises(UserError, match="2 of 3 detection statistics"):
         EventSet(
@@ -141,6 +149,18 @@ def test_threshold_of_each_attained_far(events):
         assert events.nb(threshold) == expected <= count
         if count == len(events) or loudest[count] < loudest[count - 1]:
             assert events.nb(threshold) == count
+
+
+def test_threshold_above_missed_injections():
+    events = EventSet(
+        detection_statistic=[-np.inf, -np.inf, 3.0],
+        detection_time=[np.nan, np.nan, 1.0],
+        shift=np.zeros((3, 2)),
+        Tb=SECONDS_IN_YEAR,
+    )
+    threshold = events.threshold_at_far(2.0)
+    assert threshold > -np.inf
+    assert events.nb(threshold) == 1
 
 
 def test_threshold_of_float32_statistics():
