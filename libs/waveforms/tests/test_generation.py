@@ -189,7 +189,7 @@ def test_no_binaries_give_no_waveforms(binaries, generator):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"approximant": "IMRPhenomQ"}, "IMRPhenomQ.*IMRPhenomPv2"),
+        ({"approximant": "IMRPhenomQ"}, "IMRPhenomQ.*such as IMRPhenom"),
         ({"sample_rate": 0.0}, "sample_rate is 0"),
         ({"minimum_frequency": -1.0}, "minimum_frequency is -1"),
         ({"reference_frequency": 0.0}, "reference_frequency is 0"),

@@ -1,5 +1,6 @@
 """LAL's waveform models: names, arguments and calls."""
 
+import difflib
 from collections.abc import Iterator
 from typing import Any
 
@@ -31,9 +32,10 @@ def find_approximant(name: str) -> int:
         or lalsimulation.SimInspiralImplementedTDApproximants(number)
     }
     if name not in known:
+        similar = difflib.get_close_matches(name, known, 5, 0)
         raise UserError(
-            f"waveform_approximant {name!r} is unknown to LAL; accepted: "
-            f"{', '.join(sorted(known))}"
+            f"waveform_approximant {name!r} is unknown to LAL; accepted are "
+            f"its {len(known)} models, such as {', '.join(similar)}"
         )
     return known[name]
 
