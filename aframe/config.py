@@ -85,13 +85,19 @@ class paths(luigi.Config):  # noqa: N801 (the name of the config section)
 
 
 def absolute(value: str | Path) -> Path:
-    """Make a path absolute, but leave one that begins with a variable.
+    """Make a path absolute, unless it begins with an unset variable.
 
     Args:
-        value: a path, ``~`` and known variables allowed.
+        value: a path; ``~`` and variables that are set are replaced.
     """
-    path = Path(os.path.expandvars(value)).expanduser()
+    expanded = _VARIABLE.sub(_value_or_name, str(value))
+    path = Path(expanded).expanduser()
     return path if str(path).startswith("$") else Path.cwd() / path
+
+
+def _value_or_name(match: re.Match[str]) -> str:
+    """An empty variable counts as unset."""
+    return os.environ.get(match[1]) or match[0]
 
 
 def unset_variable(path: str | Path) -> str | None:

@@ -48,7 +48,7 @@ def is_complete(task: law.Task) -> bool:
 def _is_current(task: law.Task) -> bool:
     outputs = targets.files(task.output())
     for target in outputs:
-        config.require_set(target.path)
+        config.require_set(target.file)
     if not all(target.exists() for target in outputs):
         return False
     oldest = min(target.modified() for target in outputs)

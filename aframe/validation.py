@@ -204,10 +204,13 @@ def _check_keys(
 ) -> None:
     configuration = luigi.configuration.get_config()
     params = dict(cls.get_params())
+    ignored = getattr(cls, "ignore_unconsumed", ())
     family = section.removeprefix("luigi_")
     for key in keys:
         place = content.place(section, key)
         name = key.replace("-", "_")
+        if name in ignored:
+            continue
         if name not in params:
             raise UserError(
                 f"unknown key {key} in {place}" + suggest(key, params)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import law
+import luigi
 from conventions.errors import UserError
 from law.workflow.local import LocalWorkflowProxy
 
@@ -10,6 +11,32 @@ from aframe.base import AframeTask
 
 WORKFLOWS = ("local",)
 """Accepted values of ``workflow``; batch systems join here."""
+
+
+class WorkflowParameter(luigi.Parameter):
+    """Where the branches of a workflow run."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            default=law.NO_STR,
+            significant=False,
+            description="where the branches run: " + ", ".join(WORKFLOWS),
+        )
+
+    def parse(self, x: str) -> str:
+        """Accept what there is.
+
+        Raises:
+            UserError: naming what is accepted.
+        """
+        if x in ("", law.NO_STR):
+            return law.NO_STR
+        if x not in WORKFLOWS:
+            raise UserError(
+                f"workflow: {x!r} is not accepted, only "
+                f"{', '.join(WORKFLOWS)} at present"
+            )
+        return x
 
 
 class _LocalProxy(LocalWorkflowProxy):
@@ -31,28 +58,13 @@ class AframeWorkflow(AframeTask, law.LocalWorkflow):
     """A workflow whose branches depend on a list of segments.
 
     Until the segments are known, the workflow has one placeholder branch.
-    Subclasses define the four ``*`` methods below.
+    Subclasses define the four methods that raise below.
     """
 
     workflow_proxy_cls = _LocalProxy
     exclude_index = True
 
-    @classmethod
-    def modify_param_values(cls, params: dict[str, Any]) -> dict[str, Any]:
-        """Refuse a workflow that there is not.
-
-        Raises:
-            UserError: naming those accepted.
-        """
-        given = params.get("workflow")
-        if given not in (None, "", law.NO_STR, *WORKFLOWS):
-            raise UserError(
-                f"workflow: {given!r} of {cls.get_task_family()} is not "
-                f"accepted, only {', '.join(WORKFLOWS)} at present"
-            )
-        if given == "":
-            params["workflow"] = law.NO_STR
-        return super().modify_param_values(params)
+    workflow = WorkflowParameter()
 
     def segments_task(self) -> law.Task:
         """The task that writes the list of segments."""

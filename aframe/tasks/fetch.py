@@ -1,6 +1,7 @@
 """Strain, one file a segment."""
 
 from pathlib import Path
+from typing import ClassVar
 
 import law
 
@@ -37,7 +38,7 @@ class Fetch(QueryParameters, AframeWorkflow):
     """Fetch or simulate the strain of each segment."""
 
     project = "datagen"
-    reqs = {"segments": Query}  # noqa: RUF012
+    reqs: ClassVar = {"segments": Query}
     directory = ""
 
     sample_rate = FloatParameter(description="sample rate of the files, Hz")

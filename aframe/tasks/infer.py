@@ -1,7 +1,7 @@
 """The search: events of background, injections and unshifted data."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import law
 import luigi
@@ -73,7 +73,7 @@ class InferSegments(InferParameters, AframeWorkflow):
     """
 
     project = "infer"
-    reqs = {  # noqa: RUF012
+    reqs: ClassVar = {
         "repository": ExportLocal,
         "background": FetchTest,
         "injections": TestingWaveforms,
@@ -164,7 +164,7 @@ class InferSegments(InferParameters, AframeWorkflow):
 class DeployInferLocal(InferParameters, AframeTask):
     """Start a server on this machine and search all segments with it."""
 
-    reqs = InferSegments.reqs
+    reqs: ClassVar = InferSegments.reqs
     config_sections = ("Infer",)
     exclude_index = False
 
@@ -230,7 +230,7 @@ class Infer(InferParameters, AframeTask):
     """Join the events of all segments and shifts."""
 
     project = "infer"
-    reqs = {  # noqa: RUF012
+    reqs: ClassVar = {
         "segments": DeployInferLocal,
         "repository": ExportLocal,
         "injections": TestingWaveforms,

@@ -1,5 +1,7 @@
 """The sensitive volume of the search."""
 
+from typing import ClassVar
+
 import luigi
 
 from aframe import config, targets
@@ -15,7 +17,7 @@ class SensitiveVolume(PipelineParameters, AframeTask):
     """Compute the sensitive volume and draw it."""
 
     project = "plots"
-    reqs = {  # noqa: RUF012
+    reqs: ClassVar = {
         "injections": TestingWaveforms,
         "events": Infer,
     }

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from conventions.errors import UserError
 
@@ -88,7 +88,7 @@ class TrainLocal(PreprocessingParameters, AframeTask):
     """Train the network in a process of this machine."""
 
     project = "train"
-    reqs = {  # noqa: RUF012
+    reqs: ClassVar = {
         "background": FetchTrain,
         "waveforms": TrainingWaveforms,
         "validation": ValidationWaveforms,
@@ -141,7 +141,16 @@ class TrainLocal(PreprocessingParameters, AframeTask):
     def command(self) -> list[str]:
         """The command that trains, with the shared settings."""
         inputs = self.input()
-        background = targets.files(inputs["background"])[0].file.parent
+        strain = {
+            target.file for target in targets.files(inputs["background"])
+        }
+        background = next(iter(strain)).parent
+        strays = set(background.glob("background-*.hdf5")) - strain
+        if strays:
+            raise UserError(
+                f"{background} has strain of other segments than those of "
+                f"its segments.txt, such as {min(strays).name}: move it away"
+            )
         waveforms = inputs["waveforms"].file.parent
         data = self.preprocessing_settings() | {
             "background_dir": str(background),

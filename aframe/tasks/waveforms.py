@@ -1,7 +1,7 @@
 """Simulated signals: for training, validation and the search."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import law
 import luigi
@@ -25,7 +25,7 @@ from aframe.timeslides import (
     Timeslides,
     shifts_for_signals,
 )
-from aframe.workflows import AframeWorkflow
+from aframe.workflows import AframeWorkflow, WorkflowParameter
 
 
 class WaveformParameters:
@@ -137,7 +137,7 @@ class ValidationWaveforms(WaveformParameters, RejectionParameters, AframeTask):
     """Draw detectable signals for validation, as each detector sees them."""
 
     project = "datagen"
-    reqs = {"background": FetchTrain}  # noqa: RUF012
+    reqs: ClassVar = {"background": FetchTrain}
     exclude_index = False
 
     num_signals = IntParameter(description="number of signals")
@@ -217,7 +217,7 @@ class DeployTestingWaveforms(TestingWaveformsParameters, AframeWorkflow):
     """Make the injections of each segment and shift."""
 
     project = "datagen"
-    reqs = {"background": FetchTest}  # noqa: RUF012
+    reqs: ClassVar = {"background": FetchTest}
     config_sections = ("TestingWaveforms",)
     exclude_index = False
 
@@ -278,14 +278,10 @@ class TestingWaveforms(TestingWaveformsParameters, AframeTask):
     """Join the injections of all segments and shifts."""
 
     project = "datagen"
-    reqs = {"branches": DeployTestingWaveforms}  # noqa: RUF012
+    reqs: ClassVar = {"branches": DeployTestingWaveforms}
     exclude_index = False
 
-    workflow = luigi.Parameter(
-        default="",
-        significant=False,
-        description="where the branches run: local; empty: local",
-    )
+    workflow = WorkflowParameter()
 
     def requires(self) -> dict[str, law.Task]:
         """The branches."""

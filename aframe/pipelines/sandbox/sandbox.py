@@ -1,6 +1,7 @@
 """The whole graph: data, training, search, sensitive volume."""
 
 import json
+from typing import Any, ClassVar
 
 from aframe.base import AframeTask
 from aframe.targets import FileTarget
@@ -8,6 +9,8 @@ from aframe.tasks.export import PipelineParameters
 from aframe.tasks.infer import Infer
 from aframe.tasks.plots import SensitiveVolume
 from aframe.tasks.waveforms import TestingWaveforms
+
+HOURS_PER_YEAR = 8766.0
 
 
 class SandboxInfer(Infer):
@@ -20,7 +23,7 @@ class SandboxSV(SensitiveVolume):
     """The sensitive volume, as the pipeline configures it."""
 
     config_sections = ("SensitiveVolume",)
-    reqs = {  # noqa: RUF012
+    reqs: ClassVar = {
         "injections": TestingWaveforms,
         "events": SandboxInfer,
     }
@@ -29,7 +32,7 @@ class SandboxSV(SensitiveVolume):
 class Sandbox(PipelineParameters, AframeTask):
     """Run the whole pipeline and say where its results are."""
 
-    reqs = {"volume": SandboxSV}  # noqa: RUF012
+    reqs: ClassVar = {"volume": SandboxSV}
     exclude_index = False
 
     _has_run = False
@@ -70,8 +73,19 @@ class Sandbox(PipelineParameters, AframeTask):
         return "\n".join(lines)
 
 
-def _numbers(summary: dict) -> list[str]:
+def _numbers(summary: dict[str, Any]) -> list[str]:
+    """Lines about livetime, counts and the recovered fraction."""
     hours = summary["livetime"]["background"] / 3600
+    counts = ", ".join(f"{k} {v}" for k, v in summary["counts"].items())
+    lines = [f"  background: {hours:.2f} h", f"  counts: {counts}"]
     recovered = summary["recovered_fraction"]
-    lines = [f"  background livetime: {hours:.2f} h"]
-    return lines + [f"  {recovered}"]
+    if recovered["unresolved"]:
+        return [*lines, f"  recovered: {recovered['unresolved']}"]
+    for row in (*recovered["bins"], *recovered["summary"].values()):
+        if row["injections"]:
+            lines.append(
+                f"  recovered at SNR {row['snr']}: {row['fraction']:.3f} "
+                f"({row['found']} of {row['injections']})"
+            )
+    rate = recovered["far"] / HOURS_PER_YEAR
+    return [*lines, f"  (at {rate:.3g} false alarms an hour)"]

@@ -1,0 +1,147 @@
+"""``aframe-init``: the configuration of a run, in a directory of its own."""
+
+import argparse
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from conventions.errors import UserError, exit_on_user_error
+from conventions.files import complete
+
+from aframe import config
+
+CONFIGS = Path(__file__).parent / "pipelines" / "sandbox" / "configs"
+
+MODES = {
+    "demo": ("base.cfg", "demo.cfg", "demo.yaml"),
+    "sandbox": ("base.cfg", "bbh.cfg", "bbh.yaml"),
+}
+"""Files of each mode; run.sh uses the last ``.cfg``."""
+
+DIRECTORIES = {
+    "AFRAME_TRAIN_BACKGROUND_DIR": "data/train/background",
+    "AFRAME_TRAIN_WAVEFORMS_DIR": "data/train/waveforms",
+    "AFRAME_TEST_BACKGROUND_DIR": "data/test/background",
+    "AFRAME_TEST_WAVEFORMS_DIR": "data/test/waveforms",
+    "AFRAME_TRAIN_RUN_DIR": "training",
+    "AFRAME_RESULTS_DIR": "results",
+    "AFRAME_CONDOR_DIR": "condor",
+    "AFRAME_TMPDIR": "tmp",
+}
+"""Where each variable of a run points, relative to its directory."""
+
+
+def run_script(config_name: str, environment: Path) -> str:
+    """The script that runs the pipeline.
+
+    Args:
+        config_name: the configuration file, beside the script.
+        environment: directory of the programs of the Python environment.
+
+    Returns:
+        The content of ``run.sh``.
+    """
+    exports = "\n".join(
+        f'export {name}="$here/{place}"' for name, place in DIRECTORIES.items()
+    )
+    return f"""#!/usr/bin/env bash
+# Runs the pipeline in this directory; arguments go to law, for example
+#   ./run.sh --print-status 3
+#   ./run.sh --workers 4
+# What is complete is not run again.
+set -euo pipefail
+here="$(cd "$(dirname "${{BASH_SOURCE[0]}}")" && pwd)"
+
+export PATH={shlex.quote(str(environment))}:"$PATH"
+export LAW_CONFIG_FILE="$here/{config_name}"
+export LAW_HOME="$here/.law"
+{exports}
+
+python -m aframe.validation "$LAW_CONFIG_FILE"
+exec law run aframe.pipelines.sandbox.Sandbox "$@"
+"""
+
+
+def contents(mode: str) -> dict[str, str]:
+    """Name and content of each file of a run.
+
+    Args:
+        mode: one of :data:`MODES`.
+    """
+    sources = {name: CONFIGS / name for name in MODES[mode]}
+    if mode == "sandbox":
+        sources["bbh.yaml"] = (
+            config.ROOT / "projects" / "train" / "configs" / "resnet.yaml"
+        )
+    files = {name: path.read_text() for name, path in sources.items()}
+    script = next(n for n in reversed(MODES[mode]) if n.endswith(".cfg"))
+    files["run.sh"] = run_script(script, Path(sys.executable).parent)
+    return files
+
+
+def write(directory: Path, files: dict[str, str], *, force: bool) -> None:
+    """Write files, but not over changed ones.
+
+    Args:
+        directory: where; it is made if needed.
+        files: content by name.
+        force: replace files that differ.
+
+    Raises:
+        UserError: naming the files that are there with another content.
+    """
+    changed = [
+        name
+        for name, content in files.items()
+        if (directory / name).exists()
+        and (directory / name).read_text() != content
+    ]
+    if changed and not force:
+        raise UserError(
+            f"{directory} has other versions of {', '.join(changed)}: give "
+            "--force to replace them, or another directory"
+        )
+    for name, content in files.items():
+        if (directory / name).exists() and name not in changed:
+            continue
+        with complete(directory / name) as temporary:
+            temporary.write_text(content)
+            temporary.chmod(0o755 if name.endswith(".sh") else 0o644)
+
+
+@exit_on_user_error()
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line.
+
+    Args:
+        arguments: by default those of the process.
+    """
+    parser = argparse.ArgumentParser(
+        prog="aframe-init",
+        description="Write the configuration of a run and the script that "
+        "runs it.",
+    )
+    kinds = parser.add_subparsers(dest="kind", required=True)
+    offline = kinds.add_parser("offline", help="a search of archived data")
+    offline.add_argument(
+        "--mode",
+        choices=sorted(MODES),
+        required=True,
+        help="demo: simulated data, in minutes; sandbox: the published "
+        "search of open data",
+    )
+    offline.add_argument(
+        "-d",
+        "--directory",
+        type=Path,
+        required=True,
+        help="where the run lives; it is made if needed",
+    )
+    offline.add_argument(
+        "--force", action="store_true", help="replace files that differ"
+    )
+    parsed = parser.parse_args(arguments)
+    directory = parsed.directory.absolute()
+    write(directory, contents(parsed.mode), force=parsed.force)
+    sys.stdout.write(f"{directory / 'run.sh'} runs the pipeline\n")

@@ -1,0 +1,64 @@
+"""What the tests of the law layer share."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+CONFIGS = ROOT / "aframe" / "pipelines" / "sandbox" / "configs"
+
+
+@pytest.fixture
+def configs():
+    """The directory of the shipped configurations."""
+    return CONFIGS
+
+
+@pytest.fixture
+def run_environment(tmp_path):
+    """Environment of a run in a temporary directory."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith("AFRAME_")}
+    env |= {
+        "AFRAME_TRAIN_BACKGROUND_DIR": str(tmp_path / "train/background"),
+        "AFRAME_TRAIN_WAVEFORMS_DIR": str(tmp_path / "train/waveforms"),
+        "AFRAME_TEST_BACKGROUND_DIR": str(tmp_path / "test/background"),
+        "AFRAME_TEST_WAVEFORMS_DIR": str(tmp_path / "test/waveforms"),
+        "AFRAME_TRAIN_RUN_DIR": str(tmp_path / "training"),
+        "AFRAME_RESULTS_DIR": str(tmp_path / "results"),
+        "LAW_CONFIG_FILE": str(CONFIGS / "demo.cfg"),
+        "LAW_HOME": str(tmp_path / ".law"),
+    }
+    return env
+
+
+@pytest.fixture
+def law(run_environment):
+    """Runs ``law run`` in a process of its own."""
+
+    def run(*arguments, **environment):
+        return subprocess.run(
+            [Path(sys.executable).parent / "law", "run", *arguments],
+            env=run_environment | environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def write_config(tmp_path):
+    """Writes a configuration that inherits a shipped one."""
+
+    def write(content, base="demo.cfg"):
+        path = tmp_path / "test.cfg"
+        inherit = f"[core]\ninherit = {CONFIGS / base}\n"
+        path.write_text(inherit + content)
+        return path
+
+    return write
