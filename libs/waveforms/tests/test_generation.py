@@ -3,6 +3,7 @@ import lalsimulation
 import numpy as np
 import pytest
 from conventions.errors import UserError
+from ledger.injections import WaveformPolarizationSet
 from scipy.fft import rfft
 
 RATE, DURATION, RIGHT_PAD = 1024.0, 8.0, 0.5
@@ -215,3 +216,13 @@ def test_aligned_spins_are_no_precession(tilt, binaries, generator):
     aligned = binaries(a_1=0.5, tilt_1=tilt, a_2=0.3, phi_jl=1.0, phi_12=2.0)
     plus, _ = generator()(aligned)
     assert np.isfinite(plus).all()
+
+
+def test_the_ledger_is_filled_by_the_generator(binaries, generator):
+    make = generator(duration=2.0)
+    table = WaveformPolarizationSet.from_parameters(binaries(), make)
+    plus, cross = make(binaries())
+    np.testing.assert_array_equal(
+        table.get_waveforms(), np.stack([cross, plus], axis=1)
+    )
+    assert table.right_pad == make.right_pad
