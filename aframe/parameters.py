@@ -69,12 +69,11 @@ class ListParameter(_Named, luigi.ListParameter):
         Raises:
             UserError: naming the parameter, if it is not a list.
         """
-        value = super().parse(x)
-        if not isinstance(value, list | tuple):
+        if str(x).lstrip().startswith("{"):
             raise UserError(
                 f"{self._attribute_name}: {x!r} is not {self.accepted}"
             )
-        return value
+        return super().parse(x)
 
 
 class DictParameter(_Named, luigi.DictParameter):

@@ -7,6 +7,7 @@ import luigi
 from conventions.errors import UserError
 from law.workflow.local import LocalWorkflowProxy
 
+from aframe import config, targets
 from aframe.base import AframeTask
 
 WORKFLOWS = ("local",)
@@ -85,7 +86,12 @@ class AframeWorkflow(AframeTask, law.LocalWorkflow):
     @law.dynamic_workflow_condition
     def workflow_condition(self) -> bool:
         """Whether the segments are known."""
-        return self.segments_task().complete()
+        task = self.segments_task()
+        known = not any(
+            config.unset_variable(target.file)
+            for target in targets.files(task.output())
+        )
+        return known and task.complete()
 
     @workflow_condition.create_branch_map
     def create_branch_map(self) -> dict[int, Any]:

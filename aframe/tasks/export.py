@@ -17,7 +17,6 @@ class PipelineParameters:
 
     train_task = luigi.TaskParameter(
         default=TrainLocal,
-        significant=False,
         description="the task that trains the network",
     )
 

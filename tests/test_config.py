@@ -1,0 +1,71 @@
+from pathlib import Path
+
+import pytest
+from conventions.errors import UserError
+
+from aframe import config
+from aframe.config import paths
+
+
+@pytest.fixture
+def no_variables(monkeypatch):
+    for name in config.VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    return monkeypatch
+
+
+def test_directories_are_read_when_asked(no_variables, tmp_path):
+    assert paths().directory("results_dir") == Path("$AFRAME_RESULTS_DIR")
+    no_variables.setenv("AFRAME_RESULTS_DIR", str(tmp_path))
+    assert paths().directory("results_dir") == tmp_path
+    no_variables.chdir(tmp_path)
+    no_variables.setenv("AFRAME_RESULTS_DIR", "here")
+    assert paths().directory("results_dir") == tmp_path / "here"
+    assert paths(results_dir="/given").directory("results_dir") == Path(
+        "/given"
+    )
+
+
+@pytest.mark.parametrize("value", [None, ""])
+def test_unset_is_never_the_current_directory(no_variables, value):
+    if value is not None:
+        no_variables.setenv("AFRAME_RESULTS_DIR", value)
+    with pytest.raises(UserError, match="AFRAME_RESULTS_DIR is not set"):
+        config.require_set(paths().directory("results_dir"))
+    with pytest.raises(UserError, match="AFRAME_RESULTS_DIR is not set"):
+        config.directory("AFRAME_RESULTS_DIR")
+
+
+def test_every_directory_has_its_variable():
+    assert {n for n, _ in paths.get_params()} == set(
+        config.DIRECTORY_VARIABLES
+    )
+
+
+def test_sandbox_setting(no_variables):
+    assert config.sandbox() == "local"
+    no_variables.setenv("AFRAME_SANDBOX", "apptainer")
+    assert config.sandbox() == "apptainer"
+
+
+def test_a_missing_image_names_the_command(no_variables, tmp_path):
+    with pytest.raises(UserError) as caught:
+        config.require_image(tmp_path / "infer.sif")
+    assert str(tmp_path / "infer.sif") in str(caught.value)
+    assert f"build-containers infer --container-root {tmp_path}" in str(
+        caught.value
+    )
+
+
+def test_only_listed_variables_reach_a_container(no_variables):
+    no_variables.setenv("AFRAME_RESULTS_DIR", "/results")
+    no_variables.setenv("SECRET_TOKEN", "x")
+    forwarded = config.forwarded_environment()
+    assert forwarded["AFRAME_RESULTS_DIR"] == "/results"
+    assert "SECRET_TOKEN" not in forwarded
+
+
+def test_triton_root(no_variables):
+    assert config.triton_root() == config.ROOT / ".triton"
+    no_variables.setenv("AFRAME_TRITON_ROOT", "/opt/triton")
+    assert config.triton_root() == Path("/opt/triton")

@@ -1,0 +1,117 @@
+"""The parameters of all tasks: frozen names, units, parsing."""
+
+import json
+import re
+from pathlib import Path
+
+import law
+import luigi
+import pytest
+from conventions.errors import UserError
+
+from aframe import parameters, tasks
+from aframe.parameters import PathParameter
+from aframe.pipelines import sandbox
+
+SURFACE = Path(__file__).with_name("surface.json")
+CLASSES = {
+    name: getattr(module, name)
+    for module in (tasks, sandbox)
+    for name in module.__all__
+}
+LAWS_OWN = {
+    name
+    for base in (law.Task, law.LocalWorkflow)
+    for name, _ in base.get_params()
+} - {"workflow"}
+UNITLESS = {"snr_threshold"}
+
+
+def own_parameters(cls):
+    return [(n, p) for n, p in cls.get_params() if n not in LAWS_OWN]
+
+
+def surface():
+    return {
+        name: {
+            key: str(param._default)
+            for key, param in sorted(own_parameters(cls))
+        }
+        for name, cls in sorted(CLASSES.items())
+    }
+
+
+def test_command_line_surface_is_frozen():
+    """Changes on purpose only: write surface() to surface.json."""
+    assert surface() == json.loads(SURFACE.read_text())
+
+
+@pytest.mark.parametrize("name", sorted(CLASSES))
+def test_parameters_are_described_with_units(name):
+    for key, param in own_parameters(CLASSES[name]):
+        assert param.description, key
+        number = isinstance(
+            param, luigi.FloatParameter | luigi.OptionalFloatParameter
+        )
+        if number and key not in UNITLESS:
+            assert re.search(r"\b(s|Hz)\b", param.description), key
+
+
+def test_every_task_has_a_description():
+    assert all(cls.__doc__ for cls in CLASSES.values())
+
+
+def make(kind, **kwargs):
+    param = getattr(parameters, kind)(**kwargs)
+    param.__set_name__(object, "speed")
+    return param
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("FloatParameter", "fast"),
+        ("OptionalFloatParameter", "fast"),
+        ("IntParameter", "1.5"),
+        ("OptionalIntParameter", "1.5"),
+        ("BoolParameter", "maybe"),
+        ("ListParameter", "H1, L1"),
+        ("ListParameter", '{"H1": 1}'),
+        ("DictParameter", "H1"),
+    ],
+)
+def test_wrong_values_name_the_parameter(kind, value):
+    with pytest.raises(UserError, match=r"^speed: .* is not a|^speed"):
+        make(kind).parse(value)
+
+
+def test_choices_are_named():
+    param = make("ChoiceParameter", choices=("slow", "fast"))
+    with pytest.raises(UserError, match="'warp' is not one of fast, slow"):
+        param.parse("warp")
+
+
+def test_right_values_are_parsed():
+    assert make("FloatParameter").parse("1.5") == 1.5
+    assert make("OptionalFloatParameter").parse("") is None
+    assert make("OptionalIntParameter").parse("3") == 3
+    assert make("BoolParameter").parse("true") is True
+    assert tuple(make("ListParameter").parse("[0, 1]")) == (0, 1)
+    assert dict(make("DictParameter").parse('{"a": 1}')) == {"a": 1}
+
+
+def test_paths(monkeypatch, tmp_path):
+    param = PathParameter()
+    param.__set_name__(object, "place")
+    monkeypatch.chdir(tmp_path)
+    assert param.parse("") is None
+    assert param.parse("x") == tmp_path / "x"
+    assert param.parse("/a/b") == Path("/a/b")
+    assert param.parse("~/x") == Path.home() / "x"
+    assert param.parse(param.serialize(None)) is None
+    monkeypatch.setenv("SOME_PLACE", "/there")
+    assert param.parse("$SOME_PLACE/x") == Path("/there/x")
+    monkeypatch.setenv("SOME_PLACE", "")
+    assert str(param.parse("${SOME_PLACE}/x")) == "${SOME_PLACE}/x"
+    with pytest.raises(UserError, match=r"place: 's3://bucket' is not a path"):
+        param.parse("s3://bucket")
