@@ -19,7 +19,8 @@ PREPROCESSOR = "preprocessor"
 SNAPSHOTTER = "snapshotter"
 ENSEMBLE = "aframe-stream"
 IDLE_SECONDS = 120
-ALL_CORES = 0
+# Kernels that one thread takes at a time, where a CPU runs the network.
+CHUNK = 32
 
 
 def _model(
@@ -97,7 +98,7 @@ def preprocessor(
         {"full": [-1, num_ifos, full_size]},
         {"kernels": [-1, num_ifos, kernel_size]},
     )
-    return _python(config, ModelInstanceGroup.KIND_AUTO, threads=1)
+    return _python(config, ModelInstanceGroup.KIND_AUTO, chunk=0)
 
 
 def network(name: str, shape: Sequence[int]) -> ModelConfig:
@@ -110,7 +111,7 @@ def network(name: str, shape: Sequence[int]) -> ModelConfig:
     config = _model(
         NETWORK, {name: [-1, *shape]}, {"detection_statistic": [-1]}
     )
-    return _python(config, ModelInstanceGroup.KIND_AUTO, threads=ALL_CORES)
+    return _python(config, ModelInstanceGroup.KIND_AUTO, chunk=CHUNK)
 
 
 def ensemble(manifest: Manifest, update_size: int) -> ModelConfig:

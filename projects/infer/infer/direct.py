@@ -1,5 +1,7 @@
 """The network in this process; needs the torch extra of this project."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
     import torch
 
 WEIGHTS = "model.pt"
+# Kernels that one thread takes at a time on a CPU. Chunks in threads take
+# no barrier in every layer, as torch's own threads do.
+CHUNK = 32
 
 
 def _torch() -> Any:
@@ -68,6 +73,11 @@ class DirectEngine:
         self.manifest = manifest
         self.device = torch.device(device)
         self.network = torch.jit.load(weights, map_location=self.device).eval()
+        self.pool = ThreadPoolExecutor(
+            len(os.sched_getaffinity(0)),
+            initializer=torch.set_num_threads,
+            initargs=(1,),
+        )
         self.whitener = BatchWhitener(
             manifest.preprocessing,
             manifest.psd_length,
@@ -75,20 +85,35 @@ class DirectEngine:
             manifest.batch_size,
         ).to(self.device)
 
-    def evaluate(self, full: "torch.Tensor") -> NDArray[np.float32]:
-        """Outputs of one request.
+    def whiten(self, full: "torch.Tensor") -> "torch.Tensor":
+        """Kernels of one request.
 
         Args:
             full: strain of shape ``(S, ifo, state_size + update_size)``.
 
         Returns:
-            Detection statistics of shape ``(S, batch_size)``.
+            Whitened kernels of shape ``(S * batch_size, ifo, kernel_size)``.
         """
-        torch = _torch()
-        with torch.inference_mode():
-            kernels = self.whitener(full.to(self.device))
-            y = self.network(kernels).float().reshape(full.shape[0], -1)
-        return y.cpu().numpy()
+        with _torch().inference_mode():
+            return self.whitener(full.to(self.device))
+
+    def evaluate(self, kernels: "torch.Tensor") -> NDArray[np.float32]:
+        """Run the network.
+
+        Args:
+            kernels: of shape ``(batch, ifo, kernel_size)``.
+
+        Returns:
+            Detection statistics of shape ``(batch,)``.
+        """
+        if self.device.type != "cpu":
+            return self._network(kernels).cpu().numpy()
+        pieces = self.pool.map(self._network, kernels.split(CHUNK))
+        return np.concatenate([piece.numpy() for piece in pieces])
+
+    def _network(self, kernels: "torch.Tensor") -> "torch.Tensor":
+        with _torch().inference_mode():
+            return self.network(kernels).float().flatten()
 
     def outputs(
         self, stream: NDArray[np.floating[Any]]
@@ -109,19 +134,40 @@ class DirectEngine:
         Raises:
             UserError: if the segment has no output after the burn-in.
         """
-        torch = _torch()
         num_samples = stream.shape[-1]
         layout = StreamLayout.from_manifest(self.manifest, num_samples)
-        size = layout.state_size + layout.update_size
-        kept = [np.full((stream.shape[0], layout.burn_in), np.nan, np.float32)]
-        for request in range(layout.num_requests):
-            counted = layout.outputs_of(request)
-            if counted.start == counted.stop:
-                continue
-            first = layout.first_sample(request) - layout.state_size
-            begin, end = max(first, 0), min(first + size, num_samples)
-            full = np.zeros((*stream.shape[:2], size), np.float32)
-            full[..., begin - first : end - first] = stream[..., begin:end]
-            answers = self.evaluate(torch.from_numpy(full))
+        shape = (stream.shape[0], -1)
+        burn_in = np.full((stream.shape[0], layout.burn_in), np.nan)
+        kept = [burn_in.astype(np.float32)]
+        requests = [
+            (request, counted)
+            for request in range(layout.num_requests)
+            if (counted := layout.outputs_of(request)).start < counted.stop
+        ]
+
+        def kernels(request: int) -> "torch.Tensor":
+            return self.whiten(self._stretch(stream, layout, request))
+
+        # A thread whitens the next request under the network's work.
+        whitened = self.pool.submit(kernels, requests[0][0])
+        for position, (_, counted) in enumerate(requests, start=1):
+            ready = whitened.result()
+            if position < len(requests):
+                whitened = self.pool.submit(kernels, requests[position][0])
+            answers = self.evaluate(ready).reshape(shape)
             kept.append(answers[:, counted])
         return np.concatenate(kept, axis=1)
+
+    def _stretch(
+        self,
+        stream: NDArray[np.floating[Any]],
+        layout: StreamLayout,
+        request: int,
+    ) -> "torch.Tensor":
+        """All strain that a request depends on, zeros outside the segment."""
+        size = layout.state_size + layout.update_size
+        first = layout.first_sample(request) - layout.state_size
+        begin, end = max(first, 0), min(first + size, stream.shape[-1])
+        full = np.zeros((*stream.shape[:2], size), np.float32)
+        full[..., begin - first : end - first] = stream[..., begin:end]
+        return _torch().from_numpy(full)

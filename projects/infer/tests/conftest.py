@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -116,6 +117,20 @@ def signals(times: list[float], shift: list[float]) -> RESPONSES:
         duration=2.0,
         right_pad=0.25,
         num_injections=3 * count,
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny() -> SimpleNamespace:
+    """What tests need to make data for the tiny network."""
+    return SimpleNamespace(
+        ifos=IFOS,
+        sample_rate=SAMPLE_RATE,
+        start=START,
+        train=train,
+        noise=noise,
+        signals=signals,
+        write_background=write_background,
     )
 
 
