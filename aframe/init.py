@@ -17,7 +17,7 @@ MODES = {
     "demo": ("base.cfg", "demo.cfg", "demo.yaml"),
     "sandbox": ("base.cfg", "bbh.cfg", "bbh.yaml"),
 }
-"""Files of each mode; run.sh uses the last ``.cfg``."""
+"""Files of each mode; the scripts use the last ``.cfg``."""
 
 DIRECTORIES = {
     "AFRAME_TRAIN_BACKGROUND_DIR": "data/train/background",
@@ -32,34 +32,39 @@ DIRECTORIES = {
 """Where each variable of a run points, relative to its directory."""
 
 
-def run_script(config_name: str, environment: Path) -> str:
-    """The script that runs the pipeline.
-
-    Args:
-        config_name: the configuration file, beside the script.
-        environment: directory of the programs of the Python environment.
-
-    Returns:
-        The content of ``run.sh``.
-    """
-    exports = "\n".join(
-        f'export {name}="$here/{place}"' for name, place in DIRECTORIES.items()
-    )
-    return f"""#!/usr/bin/env bash
+RUN_SCRIPT = """#!/usr/bin/env bash
 # Runs the pipeline in this directory; arguments go to law, for example
 #   ./run.sh --print-status 3
 #   ./run.sh --workers 4
 # What is complete is not run again.
 set -euo pipefail
-here="$(cd "$(dirname "${{BASH_SOURCE[0]}}")" && pwd)"
-
-export PATH={shlex.quote(str(environment))}:"$PATH"
-export LAW_CONFIG_FILE="$here/{config_name}"
-export LAW_HOME="$here/.law"
-{exports}
+source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
 python -m aframe.validation "$LAW_CONFIG_FILE"
 exec law run aframe.pipelines.sandbox.Sandbox "$@"
+"""
+
+
+def environment_script(config_name: str, programs: Path) -> str:
+    """The script that a shell sources to work with a run.
+
+    Args:
+        config_name: the configuration file, beside the script.
+        programs: directory of the programs of the Python environment.
+
+    Returns:
+        The content of ``environment.sh``.
+    """
+    exports = "\n".join(
+        f'export {name}="$here/{place}"' for name, place in DIRECTORIES.items()
+    )
+    return f"""# Settings of this run, for a bash that sources this file.
+here="$(cd "$(dirname "${{BASH_SOURCE[0]}}")" && pwd)"
+
+export PATH={shlex.quote(str(programs))}:"$PATH"
+export LAW_CONFIG_FILE="$here/{config_name}"
+export LAW_HOME="$here/.law"
+{exports}
 """
 
 
@@ -76,7 +81,9 @@ def contents(mode: str) -> dict[str, str]:
         )
     files = {name: path.read_text() for name, path in sources.items()}
     script = next(n for n in reversed(MODES[mode]) if n.endswith(".cfg"))
-    files["run.sh"] = run_script(script, Path(sys.executable).parent)
+    programs = Path(sys.executable).parent
+    files["environment.sh"] = environment_script(script, programs)
+    files["run.sh"] = RUN_SCRIPT
     return files
 
 

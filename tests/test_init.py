@@ -16,6 +16,7 @@ def test_writes_a_run_that_can_be_listed(tmp_path, mode):
     run("--mode", mode, "-d", directory)
     assert {p.name for p in directory.iterdir()} == {
         *init.MODES[mode],
+        "environment.sh",
         "run.sh",
     }
     script = directory / "run.sh"
