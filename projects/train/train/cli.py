@@ -6,7 +6,11 @@ from typing import Any
 from conventions.errors import exit_on_user_error
 from conventions.files import complete
 from lightning import Trainer
-from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.callbacks import (
+    LearningRateMonitor,
+    ModelCheckpoint,
+    TQDMProgressBar,
+)
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities import rank_zero_only
 
@@ -71,6 +75,7 @@ class AframeCLI(LightningCLI):
         mine = MetricsLogger(run.path, keep=resumed is not None)
         trainer.callbacks = [
             *(trainer.callbacks or []),
+            *self._progress(trainer.enable_progress_bar),
             LearningRateMonitor("step"),
             ModelCheckpoint(
                 run.path,
@@ -89,6 +94,10 @@ class AframeCLI(LightningCLI):
             use_distributed_sampler=False,
             **kwargs,
         )
+
+    @staticmethod
+    def _progress(enabled: bool | None) -> list[TQDMProgressBar]:
+        return [] if enabled is False else [TQDMProgressBar(refresh_rate=10)]
 
     def _decisive(self) -> str:
         settings = self.settings.clone()

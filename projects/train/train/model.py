@@ -58,6 +58,8 @@ class SupervisedAframe(LightningModule):
         Returns:
             Logits of shape ``(row, column)``.
         """
+        if len(X) == 0:
+            return X.new_zeros(X.shape[:2])
         return self(X.flatten(0, 1)).view(X.shape[:2])
 
     def on_validation_epoch_end(self) -> None:
@@ -71,11 +73,13 @@ class SupervisedAframe(LightningModule):
         optimizer = torch.optim.AdamW(
             self.parameters(), lr=peak, weight_decay=self.weight_decay
         )
+        # OneCycleLR divides by the length of the ramp less one step
+        steps = max(4, int(self.trainer.estimated_stepping_batches))
         scheduler = OneCycleLR(
             optimizer,
             max_lr=peak,
-            pct_start=self.pct_lr_ramp,
-            total_steps=int(self.trainer.estimated_stepping_batches),
+            pct_start=max(self.pct_lr_ramp, 2 / steps),
+            total_steps=steps,
         )
         return {
             "optimizer": optimizer,

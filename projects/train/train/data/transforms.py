@@ -124,28 +124,39 @@ class TrainingTransform(nn.Module):
             self.reverse_prob,
             generator,
         )
+        labels = torch.zeros(len(X), device=X.device)
+        if len(rows) > 0:
+            signals, broken = self._signals(
+                polarizations, psd[rows], coalescence, snrs, generator
+            )
+            windows = windows.index_add(0, rows, signals)
+            labels[rows] = (~broken).float()
+        return self.whiten(windows, psd), labels
+
+    def _signals(
+        self,
+        polarizations: Tensor,
+        psd: Tensor,
+        coalescence: int,
+        snrs: Tensor,
+        generator: Generator,
+    ) -> tuple[Tensor, Tensor]:
+        """Placed responses, and a mask of those made incoherent."""
         plus, cross = polarizations.unbind(1)
+        config = self.config
         responses = rescale(
             self.project(plus, cross, generator),
             snrs,
-            psd[rows],
-            self.config.sample_rate,
-            self.config.highpass,
-            self.config.lowpass,
+            psd,
+            config.sample_rate,
+            config.highpass,
+            config.lowpass,
         )
-        signals = place(
-            responses,
-            coalescence,
-            self.placement.random(len(rows), generator),
-            windows.size(-1),
-        )
-        signals, broken = break_coherence(
+        positions = self.placement.random(len(snrs), generator)
+        signals = place(responses, coalescence, positions, config.window_size)
+        return break_coherence(
             signals, self.swap_frac, self.mute_frac, generator
         )
-        windows = windows.index_add(0, rows, signals)
-        labels = torch.zeros(len(X), device=X.device)
-        labels[rows] = (~broken).float()
-        return self.whiten(windows, psd), labels
 
 
 class ValidationTransform(nn.Module):
@@ -204,19 +215,28 @@ class ValidationTransform(nn.Module):
         kernels = kernels.unfold(-1, kernel_size, self.stride)
         background = kernels.transpose(0, 1).unflatten(0, (-1, self.window))
 
-        size = self.config.window_size
-        windows = X.unfold(-1, size, self.stride).transpose(0, 1)
+        foreground = self._foreground(X, psd, responses, coalescence)
+        return background, foreground
+
+    def _foreground(
+        self, X: Tensor, psd: Tensor, responses: Tensor, coalescence: int
+    ) -> Tensor:
+        """Signals at all positions, each in its own window of ``X``."""
+        config = self.config
         count = len(responses)
+        shape = (count, self.num_views)
+        if count == 0:
+            return X.new_zeros(*shape, config.num_ifos, config.kernel_size)
+        windows = X.unfold(-1, config.window_size, self.stride)
+        windows = windows.transpose(0, 1)
         spread = torch.linspace(0, len(windows) - 1, count, device=X.device)
         windows = windows[spread.round().long()]
         views = self.placement.even(self.num_views, X.device)
-        shape = (count, self.num_views)
         signals = place(
             responses.repeat_interleave(self.num_views, dim=0),
             coalescence,
             views.repeat(count),
-            size,
+            config.window_size,
         )
         foreground = windows[:, None] + signals.unflatten(0, shape)
-        foreground = self.whiten(foreground.flatten(0, 1), psd)
-        return background, foreground.unflatten(0, shape)
+        return self.whiten(foreground.flatten(0, 1), psd).unflatten(0, shape)

@@ -1,0 +1,86 @@
+import h5py
+import numpy as np
+import pytest
+
+RATE = 256
+IFOS = ("H1", "L1")
+
+
+def write_background(path, start, duration, seed, rate=RATE, ifos=IFOS):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(seed)
+    with h5py.File(path, "w") as file:
+        for ifo in ifos:
+            strain = 1e-21 * rng.normal(size=round(duration * rate))
+            dataset = file.create_dataset(ifo, data=strain, chunks=(2048,))
+            dataset.attrs["x0"] = float(start)
+            dataset.attrs["dx"] = 1 / rate
+
+
+def chirps(count, size, coalescence, seed, rate=RATE):
+    """Sine-Gaussians of rising frequency, at the amplitude of strain."""
+    rng = np.random.default_rng(seed)
+    t = (np.arange(size) - coalescence) / rate
+    phase = rng.uniform(0, 2 * np.pi, size=(count, 1))
+    width = rng.uniform(0.05, 0.1, size=(count, 1))
+    envelope = np.exp(-0.5 * (t / width) ** 2)
+    return 1e-21 * envelope * np.cos(2 * np.pi * (60 + 20 * t) * t + phase)
+
+
+def write_waveforms(path, count, seed, names, rate=RATE, duration=4.0):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    right_pad = 0.5
+    size = round(duration * rate)
+    coalescence = size - round(right_pad * rate)
+    with h5py.File(path, "w") as file:
+        file.attrs["sample_rate"] = float(rate)
+        file.attrs["duration"] = duration
+        file.attrs["right_pad"] = right_pad
+        for i, name in enumerate(names):
+            data = chirps(count, size, coalescence, seed + i, rate)
+            file[f"waveforms/{name}"] = data
+
+
+@pytest.fixture(scope="session")
+def directories(tmp_path_factory):
+    """Background of two files and both waveform files."""
+    root = tmp_path_factory.mktemp("data")
+    background, waveforms = root / "background", root / "waveforms"
+    write_background(background / "background-1000-60.hdf5", 1000, 60, 1)
+    write_background(background / "background-1060-140.hdf5", 1060, 140, 2)
+    write_waveforms(
+        waveforms / "train_waveforms.hdf5", 30, 3, ("plus", "cross")
+    )
+    write_waveforms(waveforms / "val_waveforms.hdf5", 10, 5, ("h1", "l1"))
+    return background, waveforms
+
+
+@pytest.fixture
+def settings(directories):
+    """Init arguments of a small data module."""
+    from train.snr import SnrSampler
+
+    background, waveforms = directories
+    return {
+        "background_dir": str(background),
+        "waveforms_dir": str(waveforms),
+        "ifos": ["H1", "L1"],
+        "sample_rate": RATE,
+        "kernel_length": 1.5,
+        "psd_length": 8,
+        "batch_size": 32,
+        "batches_per_epoch": 3,
+        "snr_sampler": SnrSampler(),
+        "highpass": 20,
+        "waveform_prob": 0.5,
+        "min_valid_duration": 60,
+        "valid_livetime": 80,
+        "num_workers": 0,
+        "seed": 1,
+    }
+
+
+@pytest.fixture
+def background_writer():
+    """The function that writes a background file."""
+    return write_background
