@@ -1,6 +1,7 @@
 """What all tasks share: where they run, what they require, how they end."""
 
 import signal
+import sys
 from pathlib import Path
 from types import FrameType
 from typing import Any, ClassVar
@@ -13,16 +14,24 @@ from aframe import config, freshness, messages, validation
 from aframe.parameters import BoolParameter, ChoiceParameter
 
 
+def _show_interrupt(kind: type, error: BaseException, trace: Any) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        sys.stderr.write("interrupted; run again to continue\n")
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
 def _stop(signum: int, frame: FrameType | None) -> None:
     raise SystemExit(128 + signum)
 
 
-def _unwind_on_terminate() -> None:
+def _end_in_order() -> None:
     """Let SIGTERM end this process as Ctrl-C does, through ``finally``."""
     signal.signal(signal.SIGTERM, _stop)
+    sys.excepthook = _show_interrupt
 
 
-law.patches.before_run(_unwind_on_terminate)
+law.patches.before_run(_end_in_order)
 messages.install()
 
 

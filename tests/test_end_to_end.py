@@ -1,0 +1,246 @@
+"""The whole pipeline, tiny, on the real server: killed, run again, changed.
+
+The tests of this module share one run and follow each other.
+"""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from aframe import init
+from aframe.config import triton_root
+
+TINY_CFG = """
+[core]
+inherit = base.cfg
+
+[luigi_base]
+source = simulated
+psds = {"H1": "aLIGO_O4_high_asd.txt", "L1": "aLIGO_O4_high_asd.txt"}
+train_start = 1240579783
+train_stop = 1240580283
+test_stop = 1240580683
+max_duration = 250
+sample_rate = 512
+Tb = 600
+waveform_duration = 4
+right_pad = 1
+inference_psd_length = 16
+inference_batch_size = 16
+
+[luigi_FetchTrain]
+min_duration = 64
+
+[luigi_TrainingWaveforms]
+num_signals = 64
+
+[luigi_ValidationWaveforms]
+num_signals = 8
+
+[luigi_TestingWaveforms]
+num_signals =
+spacing = 12
+buffer = 4
+jitter = 1
+
+[luigi_TrainLocal]
+config = demo.yaml
+psd_length = 8
+"""
+
+TINY_YAML = {
+    "batches_per_epoch: ": 8,
+    "batch_size: ": 16,
+    "min_valid_duration: ": 100,
+    "valid_livetime: ": 100,
+    "max_epochs: ": 2,
+}
+
+WAIT_SECONDS = 240
+
+
+def processes_of(directory):
+    """Command lines of the processes that name a directory."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = entry.read_bytes().decode(errors="replace").split("\0")
+        except OSError:
+            continue
+        if any(str(directory) in word for word in words):
+            found.append(" ".join(words))
+    return found
+
+
+class Run:
+    """A run in a directory, started again and again."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        init.write(directory, init.contents("demo"), force=False)
+        (directory / "demo.cfg").write_text(TINY_CFG)
+        yaml = (directory / "demo.yaml").read_text()
+        for key, value in TINY_YAML.items():
+            yaml, count = re.subn(f"{key}.*", f"{key}{value}", yaml)
+            assert count == 1, key
+        (directory / "demo.yaml").write_text(yaml)
+        self.log = directory / "log"
+
+    def start(self, *arguments):
+        with self.log.open("w") as log:
+            return subprocess.Popen(
+                [self.directory / "run.sh", *arguments],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def complete(self, *arguments):
+        """Run to the end; return exit code and output."""
+        code = self.start(*arguments).wait(WAIT_SECONDS)
+        return code, self.log.read_text()
+
+    def stop_at(self, text, number, delay=0.0):
+        """Start, wait for a line, and signal the whole group."""
+        process = self.start()
+        deadline = time.monotonic() + WAIT_SECONDS
+        while text not in self.log.read_text():
+            assert process.poll() is None, self.log.read_text()
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.05)
+        time.sleep(delay)
+        os.killpg(process.pid, number)
+        return process.wait(60)
+
+    def no_process_is_left(self):
+        deadline = time.monotonic() + 30
+        while (left := processes_of(self.directory)) and (
+            time.monotonic() < deadline
+        ):
+            time.sleep(0.2)
+        return not left
+
+    def started(self):
+        """Tasks that the last run started."""
+        return re.findall(
+            r"^aframe: (.*) started$", self.log.read_text(), re.M
+        )
+
+    def times(self):
+        """Time of the last change of each output."""
+        return {
+            path.relative_to(self.directory): path.stat().st_mtime_ns
+            for folder in ("data", "training", "results")
+            for path in sorted((self.directory / folder).rglob("*"))
+            if path.is_file() and "/." not in str(path)
+        }
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run that was killed at four stages and then completed."""
+    program = triton_root() / "pytriton/tritonserver/bin/tritonserver"
+    if not program.exists():
+        reason = f"no {program}: scripts/install-triton installs it"
+        required = os.environ.get("AFRAME_REQUIRE", "").split(",")
+        (pytest.fail if "triton" in required else pytest.skip)(reason)
+    run = Run(tmp_path_factory.mktemp("end-to-end"))
+    for stage, delay in (
+        ("aframe: FetchTrain branch 0 started", 0.3),
+        ("aframe: TrainLocal started", 8.0),
+        ("aframe: InferSegments branch 2 started", 0.2),
+        ("aframe: SandboxSV started", 2.0),
+    ):
+        assert run.stop_at(stage, signal.SIGKILL, delay) == -signal.SIGKILL
+        assert run.no_process_is_left(), processes_of(run.directory)
+    code, output = run.complete()
+    assert code == 0, output
+    return run
+
+
+@pytest.mark.timeout(900)
+def test_it_completes_after_kills(run):
+    results = run.directory / "results"
+    summary = json.loads(
+        (results / "sensitive_volume" / "summary.json").read_text()
+    )
+    assert summary["livetime"]["background"] >= 600
+    assert summary["counts"]
+    output = run.log.read_text()
+    assert f"report: {results}/sensitive_volume/report.html" in output
+    assert "Nothing to do" not in output
+    assert run.no_process_is_left()
+
+
+def test_a_second_run_does_nothing_and_says_so(run):
+    before = run.times()
+    began = time.monotonic()
+    code, output = run.complete()
+    assert code == 0, output
+    assert time.monotonic() - began < 60
+    assert "Nothing to do: all outputs are up to date." in output
+    assert run.started() == ["Sandbox"]
+    assert run.times() == before
+
+
+def test_a_deleted_output_costs_it_and_what_depends_on_it(run):
+    before = run.times()
+    branches = run.directory / "results" / "infer" / "branches"
+    lost = min(branches.glob("*/foreground.hdf5"))
+    lost.unlink()
+    code, output = run.complete()
+    assert code == 0, output
+    started = run.started()
+    searched = [name for name in started if "InferSegments" in name]
+    assert len(searched) == 1
+    assert sorted(set(started) - set(searched)) == [
+        *("DeployInferLocal", "Sandbox", "SandboxInfer", "SandboxSV"),
+    ]
+    after = run.times()
+    changed = {path for path in after if after[path] != before.get(path)}
+    allowed = ("results/infer", "results/sensitive_volume", "results/server")
+    assert all(str(path).startswith(allowed) for path in changed)
+    assert sum("branches" in path.parts for path in changed) == 2
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "trained"),
+    [("highpass", 40.0, 32.0), ("kernel_length", 1.0, 1.5)],
+)
+def test_settings_that_the_network_was_not_trained_with(
+    run, key, value, trained
+):
+    config = run.directory / "demo.cfg"
+    config.write_text(
+        TINY_CFG.replace("Tb = 600", f"Tb = 600\n{key} = {value}")
+    )
+    try:
+        code, output = run.complete()
+    finally:
+        config.write_text(TINY_CFG)
+    assert code != 0
+    assert "Traceback" not in output
+    assert f"{key}: {trained}" in output
+    assert str(value) in output
+    assert str(config) in output
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_no_server_is_left_behind(run, number):
+    branches = run.directory / "results" / "infer" / "branches"
+    for path in branches.glob("*/background.hdf5"):
+        path.unlink()
+    assert run.stop_at("aframe: InferSegments branch 0 started", number, 0.5)
+    assert run.no_process_is_left(), processes_of(run.directory)
+
+
+def test_it_completes_after_an_interruption(run):
+    code, output = run.complete()
+    assert code == 0, output
+    assert not [name for name in run.started() if "Train" in name]
