@@ -57,8 +57,8 @@ class ExecutionParameters:
     gpus = luigi.Parameter(
         default="",
         significant=False,
-        description="comma-separated ids of GPUs to use; empty: "
-        "CUDA_VISIBLE_DEVICES, or none",
+        description="comma-separated ids of the GPUs to use; empty: none, "
+        "but a training takes what the environment shows",
     )
 
 
@@ -155,6 +155,14 @@ class AframeTask(ExecutionParameters, law.SandboxTask):
         """The container image."""
         name = Path(self.image or f"{self.project}.sif")
         return name if name.is_absolute() else config.container_root() / name
+
+    def sandbox_pre_run(self) -> None:
+        """Look for the image, now that the task is about to run.
+
+        Raises:
+            UserError: naming the image and the command that builds it.
+        """
+        config.require_image(self.image_path)
 
     def sandbox_law_executable(self) -> list[str]:
         """The law of a container's own environment."""

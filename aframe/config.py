@@ -186,11 +186,6 @@ def triton_root() -> Path:
     return absolute(value) if value else ROOT / ".triton"
 
 
-def default_gpus() -> str:
-    """Ids of the GPUs that this process may use, comma-separated."""
-    return os.environ.get("CUDA_VISIBLE_DEVICES", "")
-
-
 def config_file() -> Path | None:
     """The configuration file that law has read, None without."""
     name = law.config.Config.instance().config_file

@@ -9,7 +9,7 @@ from pathlib import Path
 from conventions.errors import UserError, exit_on_user_error
 from conventions.files import complete
 
-from aframe import config
+from aframe.tasks.train import DEFAULT_YAML
 
 CONFIGS = Path(__file__).parent / "pipelines" / "sandbox" / "configs"
 
@@ -76,9 +76,7 @@ def contents(mode: str) -> dict[str, str]:
     """
     sources = {name: CONFIGS / name for name in MODES[mode]}
     if mode == "sandbox":
-        sources["bbh.yaml"] = (
-            config.ROOT / "projects" / "train" / "configs" / "resnet.yaml"
-        )
+        sources["bbh.yaml"] = DEFAULT_YAML
     files = {name: path.read_text() for name, path in sources.items()}
     script = next(n for n in reversed(MODES[mode]) if n.endswith(".cfg"))
     programs = Path(sys.executable).parent

@@ -184,7 +184,7 @@ class TrainLocal(PreprocessingParameters, AframeTask):
             raise RuntimeError(f"exit code {code} of {' '.join(command)}")
 
 
-DEFAULT_YAML = config.ROOT / "projects" / "train" / "configs" / "resnet.yaml"
+DEFAULT_YAML = config.ROOT / "projects" / "train" / "configs" / "bbh.yaml"
 
 
 def _yaml(value: Any) -> str:
