@@ -129,8 +129,8 @@ class SegmentReader:
         last = min(end) if stop is None else float(stop)
         if self.start < max(begin) or last > min(end):
             raise UserError(
-                f"{self.background} holds {max(begin):.9g} to "
-                f"{min(end):.9g}, not {self.start:.9g} to {last:.9g}"
+                f"{self.background} holds GPS {max(begin)} to {min(end)}, "
+                f"not {self.start} to {last}"
             )
         size = math.floor((last - self.start) * self.sample_rate + 1e-6)
         delays = [

@@ -24,6 +24,8 @@ POLL_SECONDS = 0.2
 STOP_SECONDS = supervisor.GRACE_SECONDS + 10
 SHARED_MEMORY_BYTES = 64 * 1024**2
 LOG_LINES = 12
+# Error lines of every server that runs without a GPU.
+HARMLESS = ("CudaDriverHelper",)
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,8 @@ def errors_in(log_file: Path) -> str:
     errors = [
         line
         for line in lines
-        if line.startswith(("E", "error:")) or "UNAVAILABLE" in line
+        if (line.startswith(("E", "error:")) or " ERROR " in line)
+        and not any(phrase in line for phrase in HARMLESS)
     ]
     return "\n".join(dict.fromkeys((errors or lines)[-LOG_LINES:]))
 

@@ -1,0 +1,41 @@
+import json
+
+import pytest
+from conventions.errors import UserError
+from infer.settings import SearchSettings
+
+SETTINGS = SearchSettings(
+    integration_window_length=1.0,
+    cluster_window_length=8.0,
+    recovery_window=2.0,
+    psd_length=64.0,
+    inference_sampling_rate=4.0,
+    batch_size=256,
+    weights_sha256="0" * 64,
+)
+
+
+def test_round_trip(tmp_path):
+    path = tmp_path / "settings.json"
+    SETTINGS.write(path)
+    assert SearchSettings.read(path) == SETTINGS
+
+
+def test_missing(tmp_path):
+    with pytest.raises(UserError, match="no search settings"):
+        SearchSettings.read(tmp_path / "settings.json")
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"psd_length": 1}'])
+def test_foreign(tmp_path, content):
+    path = tmp_path / "settings.json"
+    path.write_text(content)
+    with pytest.raises(UserError, match="does not hold search settings"):
+        SearchSettings.read(path)
+
+
+def test_more_than_is_known_is_ignored(tmp_path):
+    path = tmp_path / "settings.json"
+    SETTINGS.write(path)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"new": 1}))
+    assert SearchSettings.read(path) == SETTINGS
