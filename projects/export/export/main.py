@@ -2,6 +2,8 @@
 
 import shutil
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -10,6 +12,7 @@ from conventions.files import complete_directory
 from preprocessing.batch import BatchWhitener
 from preprocessing.manifest import Manifest, sha256
 from preprocessing.snapshotter import Snapshotter
+from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from export import configs, models
 
@@ -107,14 +110,30 @@ def _load(weights: Path) -> torch.jit.ScriptModule:
         ) from error
 
 
+@contextmanager
+def _double_precision_sizes() -> Iterator[None]:
+    """Let a trace compute with sizes as Python does.
+
+    While tracing, sizes are tensors, and what is computed from them, such
+    as the frequency bin of the highpass, has torch's default precision:
+    in single precision a bin can come out one off.
+    """
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
 def _trace(
     module: torch.nn.Module, shape: tuple[int, ...]
 ) -> torch.jit.ScriptModule:
     """Trace a module that takes strain and test it with 1 and 2 streams."""
     generator = torch.Generator().manual_seed(0)
     X = torch.randn((2, *shape), generator=generator)
-    with torch.inference_mode(False), torch.no_grad():
-        with warnings.catch_warnings():
+    with torch.no_grad():
+        with _double_precision_sizes(), warnings.catch_warnings():
             # Lengths are constants of a repository, by design.
             warnings.simplefilter("ignore", torch.jit.TracerWarning)
             traced = torch.jit.trace(module, X, check_trace=False)
@@ -136,6 +155,32 @@ def _try_network(network: torch.jit.ScriptModule, manifest: Manifest) -> None:
                 f"the network answers {size} kernels with an output of shape "
                 f"{tuple(y.shape)}: expected one number a kernel"
             )
+
+
+def _write_model(
+    folder: Path,
+    config: ModelConfig,
+    module: torch.jit.ScriptModule | Path,
+) -> None:
+    """Write the directory of one model.
+
+    Args:
+        folder: the directory.
+        config: of the model; an ensemble has no files of its own.
+        module: what the model runs; a file is copied as it is, so that
+            its checksum remains that of the manifest.
+    """
+    version = folder / VERSION
+    version.mkdir(parents=True)
+    (folder / "config.pbtxt").write_text(configs.to_text(config))
+    if config.name not in SOURCES:
+        return
+    source = Path(models.__file__).parent / SOURCES[config.name]
+    shutil.copyfile(source, version / "model.py")
+    if isinstance(module, Path):
+        shutil.copyfile(module, version / WEIGHTS)
+    else:
+        torch.jit.save(module, version / WEIGHTS)
 
 
 def export(
@@ -198,21 +243,14 @@ def export(
         configs.SNAPSHOTTER: torch.jit.script(snapshotter),
         configs.PREPROCESSOR: whitener,
     }
-    sources = Path(models.__file__).parent
     with complete_directory(repository) as folder:
         for config in configs.all_configs(
             manifest, update, state, streams_per_gpu
         ):
-            version = folder / config.name / VERSION
-            version.mkdir(parents=True)
-            text = configs.to_text(config)
-            (folder / config.name / "config.pbtxt").write_text(text)
-            if config.name in modules:
-                torch.jit.save(modules[config.name], version / WEIGHTS)
-            elif config.name == configs.NETWORK:
-                shutil.copyfile(run_dir / WEIGHTS, version / WEIGHTS)
-            if config.name in SOURCES:
-                source = sources / SOURCES[config.name]
-                shutil.copyfile(source, version / "model.py")
+            _write_model(
+                folder / config.name,
+                config,
+                modules.get(config.name, run_dir / WEIGHTS),
+            )
         manifest.write(folder / MANIFEST)
     return manifest

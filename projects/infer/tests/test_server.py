@@ -31,9 +31,11 @@ output {{ name: "y" data_type: {type} dims: [1] }}
 instance_group {{ count: 2 kind: KIND_CPU }}
 """
 OWNER = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from infer.server import serve
+# A shell that runs tests in the background has it ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with serve(
     Path(sys.argv[1]),
     triton_root=Path(sys.argv[2]),
