@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from conventions.errors import exit_on_user_error
+from conventions.errors import UserError, exit_on_user_error
 from conventions.files import complete
 from lightning import Trainer
 from lightning.pytorch.callbacks import (
@@ -58,12 +58,28 @@ class AframeCLI(LightningCLI):
         """All settings as YAML."""
         return self.parser.dump(self.config, skip_link_targets=False)
 
+    def instantiate_classes(self) -> None:
+        """Build the objects; show a user's mistake as it was raised.
+
+        Raises:
+            UserError: if a setting is refused, freed from the reports that
+                the argument parser wraps around it.
+        """
+        try:
+            super().instantiate_classes()
+        except ValueError as error:
+            cause: BaseException | None = error
+            while cause is not None and not isinstance(cause, UserError):
+                cause = cause.__cause__ or cause.__context__
+            raise cause or error from None
+
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Decide where to continue; bind what is written to the run."""
         run = RunDirectory(self.run_dir)
         digest = fingerprint(self._decisive(), self.datamodule.input_files())
         self.run = run
         if self.subcommand == "fit":
+            self.datamodule.setup()  # a mistake must not cost earlier results
             run.start(digest)
             resumed = run.resumable(digest)
             self.config_init.fit.ckpt_path = resumed and str(resumed)

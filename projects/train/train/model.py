@@ -1,5 +1,7 @@
 """Lightning modules: loss, validation and optimisation."""
 
+import math
+
 import torch
 from lightning import LightningModule
 from torch import Tensor, nn
@@ -74,7 +76,7 @@ class SupervisedAframe(LightningModule):
             self.parameters(), lr=peak, weight_decay=self.weight_decay
         )
         # OneCycleLR divides by the length of the ramp less one step
-        steps = max(4, int(self.trainer.estimated_stepping_batches))
+        steps = max(4, self._total_steps())
         scheduler = OneCycleLR(
             optimizer,
             max_lr=peak,
@@ -85,3 +87,15 @@ class SupervisedAframe(LightningModule):
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
         }
+
+    def _total_steps(self) -> int:
+        """Optimiser steps of the whole training.
+
+        Trainer.estimated_stepping_batches would start the workers of a
+        continued training before it is known where it continues.
+        """
+        trainer = self.trainer
+        batches = trainer.datamodule.batches_per_epoch
+        per_epoch = math.ceil(batches / trainer.accumulate_grad_batches)
+        limits = [per_epoch * trainer.max_epochs, trainer.max_steps]
+        return min(limit for limit in limits if limit > 0)

@@ -222,11 +222,17 @@ class SupervisedAframeDataset(LightningDataModule):
         return DataLoader(
             self.train_set,
             batch_size=None,
-            sampler=EpochSampler(self.batches_per_epoch),
+            sampler=EpochSampler(self.batches_per_epoch, self._batches_done),
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,
             pin_memory=torch.cuda.is_available(),
         )
+
+    def _batches_done(self) -> int:
+        if self.trainer is None:
+            return 0
+        steps = self.trainer.global_step
+        return steps * self.trainer.accumulate_grad_batches
 
     def val_dataloader(self) -> DataLoader[ValidationBatch]:
         """Pieces of time-slides; each device takes its share."""

@@ -1,6 +1,6 @@
 """The training set: numbered batches of background and polarizations."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TypedDict
 
 import numpy as np
@@ -76,19 +76,19 @@ class EpochSampler(Sampler[int]):
 
     Args:
         batches_per_epoch: how many an epoch has.
+        done: tells, when an epoch begins, how many batches have been
+            trained on, also before an interruption.
     """
 
-    def __init__(self, batches_per_epoch: int) -> None:
+    def __init__(
+        self, batches_per_epoch: int, done: Callable[[], int]
+    ) -> None:
         self.batches_per_epoch = batches_per_epoch
-        self.epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch; Lightning calls this before each."""
-        self.epoch = epoch
+        self.done = done
 
     def __len__(self) -> int:
         return self.batches_per_epoch
 
     def __iter__(self) -> Iterator[int]:
-        first = self.epoch * self.batches_per_epoch
+        first = self.done()
         return iter(range(first, first + self.batches_per_epoch))
