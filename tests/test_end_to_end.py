@@ -238,6 +238,10 @@ def test_no_server_is_left_behind(run, number):
         path.unlink()
     assert run.stop_at("aframe: InferSegments branch 0 started", number, 0.5)
     assert run.no_process_is_left(), processes_of(run.directory)
+    output = run.log.read_text()
+    assert "interrupted; run again to continue" in output
+    assert "Traceback" not in output
+    assert run.started()[-1] == "InferSegments branch 0"
 
 
 def test_it_completes_after_an_interruption(run):

@@ -81,11 +81,12 @@ def _numbers(summary: dict[str, Any]) -> list[str]:
     recovered = summary["recovered_fraction"]
     if recovered["unresolved"]:
         return [*lines, f"  recovered: {recovered['unresolved']}"]
-    for row in (*recovered["bins"], *recovered["summary"].values()):
+    rows = {row["snr"]: row for row in recovered["bins"]}
+    for row in (rows | recovered["summary"]).values():
         if row["injections"]:
             lines.append(
                 f"  recovered at SNR {row['snr']}: {row['fraction']:.3f} "
                 f"({row['found']} of {row['injections']})"
             )
     rate = recovered["far"] / HOURS_PER_YEAR
-    return [*lines, f"  (at {rate:.3g} false alarms an hour)"]
+    return [*lines, f"  (false alarms per hour: {rate:.3g})"]
