@@ -79,20 +79,34 @@ class paths(luigi.Config):  # noqa: N801 (the name of the config section)
             gives one, a path that begins with the variable's name, by which
             tasks can be listed and which :func:`require_set` refuses.
         """
+        if getattr(self, name):
+            return beside_config(getattr(self, name))
         variable = DIRECTORY_VARIABLES[name]
-        value = getattr(self, name) or os.environ.get(variable, "")
-        return absolute(value) if value else Path(f"${variable}")
+        return absolute(os.environ.get(variable) or f"${variable}")
 
 
-def absolute(value: str | Path) -> Path:
+def absolute(value: str | Path, base: Path | None = None) -> Path:
     """Make a path absolute, unless it begins with an unset variable.
 
     Args:
         value: a path; ``~`` and variables that are set are replaced.
+        base: what a relative path counts from, default the working
+            directory.
     """
     expanded = _VARIABLE.sub(_value_or_name, str(value))
     path = Path(expanded).expanduser()
-    return path if str(path).startswith("$") else Path.cwd() / path
+    return path if str(path).startswith("$") else (base or Path.cwd()) / path
+
+
+def beside_config(value: str | Path) -> Path:
+    """Make a path that the configuration gives absolute.
+
+    Args:
+        value: a path; a relative one counts from the directory of the
+            configuration file, wherever aframe is started.
+    """
+    file = config_file()
+    return absolute(value, file and file.parent)
 
 
 def _value_or_name(match: re.Match[str]) -> str:
@@ -159,7 +173,7 @@ def container_root() -> Path:
         "base", "container_root", ""
     )
     if configured:
-        return require_set(absolute(configured))
+        return require_set(beside_config(configured))
     return directory("AFRAME_CONTAINER_ROOT")
 
 

@@ -45,6 +45,12 @@ exec law run aframe.pipelines.sandbox.Sandbox "$@"
 """
 
 
+TRAIN_SECTION = """
+[luigi_TrainLocal]
+config = bbh.yaml
+"""
+
+
 def environment_script(config_name: str, programs: Path) -> str:
     """The script that a shell sources to work with a run.
 
@@ -75,9 +81,10 @@ def contents(mode: str) -> dict[str, str]:
         mode: one of :data:`MODES`.
     """
     sources = {name: CONFIGS / name for name in MODES[mode]}
+    sources["bbh.yaml"] = DEFAULT_YAML
+    files = {name: sources[name].read_text() for name in MODES[mode]}
     if mode == "sandbox":
-        sources["bbh.yaml"] = DEFAULT_YAML
-    files = {name: path.read_text() for name, path in sources.items()}
+        files["bbh.cfg"] += TRAIN_SECTION
     script = next(n for n in reversed(MODES[mode]) if n.endswith(".cfg"))
     programs = Path(sys.executable).parent
     files["environment.sh"] = environment_script(script, programs)

@@ -91,7 +91,19 @@ class ChoiceParameter(_Named, luigi.ChoiceParameter):
 
 
 class PathParameter(luigi.Parameter):
-    """A local path; relative ones count from the working directory."""
+    """A local path.
+
+    A relative path counts from the working directory on the command line,
+    and from the configuration file's directory in that file.
+    """
+
+    def _get_value_from_config(self, section: str, name: str) -> Any:
+        settings = luigi.configuration.get_config()
+        value = settings.get(section, name, "")
+        if not value:
+            return super()._get_value_from_config(section, name)
+        self.parse(value)
+        return config.beside_config(value)
 
     def parse(self, x: str | Path) -> Path | None:
         """Parse a path, None for an empty string.

@@ -42,7 +42,7 @@ def files(outputs: Any) -> list[FileTarget]:
     found: list[FileTarget] = []
     for target in flatten(outputs):
         if isinstance(target, law.TargetCollection):
-            found += files(list(target.keys() and target._flat_target_list))
+            found += files(target.targets)
         else:
             found.append(target)
     return found

@@ -255,18 +255,22 @@ def from_sections(
     configuration = luigi.configuration.get_config()
     parser = luigi.cmdline_parser.CmdlineParser.get_instance()
     arguments = vars(parser.known_args) if parser else {}
+    family = cls.get_task_family()
     found = {}
     for name, param in params:
         if name in given:
             continue
-        for section in (cls.get_task_family(), *cls.config_sections):
+        for section in (family, *cls.config_sections):
             value = arguments.get(f"{section}_{name}")
-            if value is None and configuration.has_option(section, name):
-                value = configuration.get(section, name)
             if value is not None:
-                if section != cls.get_task_family():
-                    found[name] = param.normalize(param.parse(value))
-                break
+                value = param.parse(value)
+            elif configuration.has_option(section, name):
+                value = param._get_value_from_config(section, name)
+            else:
+                continue
+            if section != family:
+                found[name] = param.normalize(value)
+            break
     return found
 
 

@@ -21,9 +21,17 @@ def test_directories_are_read_when_asked(no_variables, tmp_path):
     no_variables.chdir(tmp_path)
     no_variables.setenv("AFRAME_RESULTS_DIR", "here")
     assert paths().directory("results_dir") == tmp_path / "here"
-    assert paths(results_dir="/given").directory("results_dir") == Path(
-        "/given"
-    )
+    given = paths(results_dir="/given")
+    assert given.directory("results_dir") == Path("/given")
+
+
+def test_directories_of_the_configuration_count_from_it(
+    no_variables, tmp_path
+):
+    file = tmp_path / "run" / "demo.cfg"
+    no_variables.setattr(config, "config_file", lambda: file)
+    given = paths(results_dir="results")
+    assert given.directory("results_dir") == tmp_path / "run" / "results"
 
 
 @pytest.mark.parametrize("value", [None, ""])

@@ -32,6 +32,16 @@ def test_writes_a_run_that_can_be_listed(tmp_path, mode):
         timeout=120,
     )
     assert f"{directory}/results/sensitive_volume" in result.stdout
+    result = subprocess.run(
+        [script, "--print-deps", "6"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    yaml = next(n for n in init.MODES[mode] if n.endswith(".yaml"))
+    assert f"config={directory / yaml}" in result.stdout
     assert sorted(tmp_path.iterdir()) == [directory]
 
 

@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-import law
+import law as law_package
 import luigi
 import pytest
 from conventions.errors import UserError
@@ -21,7 +21,7 @@ CLASSES = {
 }
 LAWS_OWN = {
     name
-    for base in (law.Task, law.LocalWorkflow)
+    for base in (law_package.Task, law_package.LocalWorkflow)
     for name, _ in base.get_params()
 } - {"workflow"}
 UNITLESS = {"snr_threshold"}
@@ -115,3 +115,15 @@ def test_paths(monkeypatch, tmp_path):
     assert str(param.parse("${SOME_PLACE}/x")) == "${SOME_PLACE}/x"
     with pytest.raises(UserError, match=r"place: 's3://bucket' is not a path"):
         param.parse("s3://bucket")
+
+
+def test_relative_paths_in_a_configuration_count_from_it(
+    law, write_config, tmp_path
+):
+    path = write_config("[luigi_TrainLocal]\nconfig = mine.yaml\n")
+    command = ["aframe.TrainLocal", "--print-deps", "0"]
+    listed = law(*command, LAW_CONFIG_FILE=str(path)).stdout
+    assert f"config={tmp_path / 'mine.yaml'}" in listed
+    given = [*command, "--config", "mine.yaml"]
+    listed = law(*given, LAW_CONFIG_FILE=str(path)).stdout
+    assert f"config={Path.cwd() / 'mine.yaml'}" in listed

@@ -54,7 +54,6 @@ class ExportLocal(
     """Write the trained network as a Triton model repository."""
 
     project = "export"
-    exclude_index = False
 
     platform = luigi.Parameter(
         default="python", description="how the server runs the network"

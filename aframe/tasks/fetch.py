@@ -40,6 +40,7 @@ class Fetch(QueryParameters, AframeWorkflow):
     project = "datagen"
     reqs: ClassVar = {"segments": Query}
     directory = ""
+    exclude_index = True
 
     sample_rate = FloatParameter(description="sample rate of the files, Hz")
     psds = DictParameter(
@@ -111,11 +112,9 @@ class FetchTrain(Fetch):
     """Fetch the background that the network is trained on."""
 
     directory = "train_background"
-    exclude_index = False
 
 
 class FetchTest(Fetch):
     """Fetch the background that is searched."""
 
     directory = "test_background"
-    exclude_index = False

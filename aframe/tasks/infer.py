@@ -79,7 +79,6 @@ class InferSegments(InferParameters, AframeWorkflow):
         "injections": TestingWaveforms,
     }
     config_sections = ("Infer",)
-    exclude_index = False
 
     address = luigi.Parameter(
         default="",
@@ -166,7 +165,6 @@ class DeployInferLocal(InferParameters, AframeTask):
 
     reqs: ClassVar = InferSegments.reqs
     config_sections = ("Infer",)
-    exclude_index = False
 
     triton_image = PathParameter(
         default=None,
@@ -235,7 +233,6 @@ class Infer(InferParameters, AframeTask):
         "repository": ExportLocal,
         "injections": TestingWaveforms,
     }
-    exclude_index = False
 
     def output(self) -> dict[str, FileTarget]:
         """Background, recovered injections and unshifted events."""

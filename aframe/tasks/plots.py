@@ -21,7 +21,6 @@ class SensitiveVolume(PipelineParameters, AframeTask):
         "injections": TestingWaveforms,
         "events": Infer,
     }
-    exclude_index = False
 
     ifos = ListParameter(description="interferometers that were searched")
     source_prior = luigi.Parameter(

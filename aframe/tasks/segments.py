@@ -55,7 +55,6 @@ class Query(QueryParameters, AframeTask):
     """Find the segments in which all interferometers have data."""
 
     project = "datagen"
-    exclude_index = False
 
     def output(self) -> FileTarget:
         """The segments, in segwizard format."""

@@ -93,12 +93,10 @@ class TrainLocal(PreprocessingParameters, AframeTask):
         "waveforms": TrainingWaveforms,
         "validation": ValidationWaveforms,
     }
-    exclude_index = False
 
     config = PathParameter(
         default=None,
-        description="YAML file of the training; relative: to the working "
-        "directory or to the configuration file; empty: the published one",
+        description="YAML file of the training; empty: the published one",
     )
     psd_length = OptionalFloatParameter(
         default=None,
@@ -124,19 +122,14 @@ class TrainLocal(PreprocessingParameters, AframeTask):
         """The training's configuration file.
 
         Raises:
-            UserError: if there is none; names where it was looked for.
+            UserError: if it is not there.
         """
-        file = config.config_file()
-        places = [self.config] if self.config else [DEFAULT_YAML]
-        if self.config and file and self.config.is_relative_to(Path.cwd()):
-            places.append(file.parent / self.config.relative_to(Path.cwd()))
-        for place in places:
-            if place.is_file():
-                return place
-        raise UserError(
-            "config: there is no training configuration "
-            + " or ".join(map(str, places))
-        )
+        file = self.config or DEFAULT_YAML
+        if not file.is_file():
+            raise UserError(
+                f"config: there is no training configuration {file}"
+            )
+        return file
 
     def command(self) -> list[str]:
         """The command that trains, with the shared settings."""

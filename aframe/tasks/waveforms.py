@@ -111,7 +111,6 @@ class TrainingWaveforms(WaveformParameters, AframeTask):
     """Draw signals for training and keep their polarizations."""
 
     project = "datagen"
-    exclude_index = False
 
     num_signals = IntParameter(description="number of signals")
 
@@ -138,7 +137,6 @@ class ValidationWaveforms(WaveformParameters, RejectionParameters, AframeTask):
 
     project = "datagen"
     reqs: ClassVar = {"background": FetchTrain}
-    exclude_index = False
 
     num_signals = IntParameter(description="number of signals")
 
@@ -219,7 +217,6 @@ class DeployTestingWaveforms(TestingWaveformsParameters, AframeWorkflow):
     project = "datagen"
     reqs: ClassVar = {"background": FetchTest}
     config_sections = ("TestingWaveforms",)
-    exclude_index = False
 
     def segments_task(self) -> law.Task:
         """The query of the background."""
@@ -279,7 +276,6 @@ class TestingWaveforms(TestingWaveformsParameters, AframeTask):
 
     project = "datagen"
     reqs: ClassVar = {"branches": DeployTestingWaveforms}
-    exclude_index = False
 
     workflow = WorkflowParameter()
 

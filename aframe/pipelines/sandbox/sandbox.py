@@ -33,7 +33,6 @@ class Sandbox(PipelineParameters, AframeTask):
     """Run the whole pipeline and say where its results are."""
 
     reqs: ClassVar = {"volume": SandboxSV}
-    exclude_index = False
 
     _has_run = False
     _found_complete: bool | None = None
