@@ -92,6 +92,8 @@ def test_a_run_leaves_what_the_next_stage_needs(arguments, tmp_path):
         assert file["foreground"].shape[1:] == (5, 2, 384)
     for name in ("best.ckpt", "last.ckpt"):
         torch.load(tmp_path / name, weights_only=True)
+    last = torch.load(tmp_path / "last.ckpt", weights_only=True)
+    assert last["global_step"] == 6
     rows = metrics(tmp_path)
     assert sum(row["valid_auroc"] != "" for row in rows) == 3
     assert [row["step"] for row in rows] == [str(i) for i in range(6)]

@@ -93,15 +93,7 @@ class AframeCLI(LightningCLI):
             *(trainer.callbacks or []),
             *self._progress(trainer.enable_progress_bar),
             LearningRateMonitor("step"),
-            ModelCheckpoint(
-                run.path,
-                filename="best",
-                monitor="valid_auroc",
-                mode="max",
-                save_last=True,
-                save_on_train_epoch_end=True,
-                enable_version_counter=False,
-            ),
+            *self._checkpoints(run.path),
         ]
         return super().instantiate_trainer(
             default_root_dir=str(run.path),
@@ -110,6 +102,21 @@ class AframeCLI(LightningCLI):
             use_distributed_sampler=False,
             **kwargs,
         )
+
+    @staticmethod
+    def _checkpoints(directory: Path) -> list[ModelCheckpoint]:
+        """The best epoch, and the last: save_last skips those not best."""
+        return [
+            ModelCheckpoint(
+                directory,
+                filename=name,
+                monitor=monitor,
+                mode="max",
+                save_on_train_epoch_end=True,
+                enable_version_counter=False,
+            )
+            for name, monitor in (("best", "valid_auroc"), ("last", None))
+        ]
 
     @staticmethod
     def _progress(enabled: bool | None) -> list[TQDMProgressBar]:
