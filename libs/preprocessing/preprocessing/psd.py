@@ -91,7 +91,7 @@ class PsdEstimator(torch.nn.Module):
 def _median(power: Tensor) -> Tensor:
     """Median over the last but one dimension, its bias removed."""
     count = power.size(-2)
-    if count <= 9:
+    if count <= 17:
         low, high = _middle(list(power.unbind(-2)))
     else:
         ordered = power.sort(dim=-2).values

@@ -93,5 +93,5 @@ class WaveformReader:
         out = np.empty(shape, dtype=np.float32)
         for i, row in enumerate(rows):
             for channel, dataset in enumerate(self._datasets):
-                dataset.read_direct(out[i, channel], np.s_[int(row)])
+                out[i, channel] = dataset[int(row)]
         return out
