@@ -22,14 +22,19 @@ def _show_interrupt(kind: type, error: BaseException, trace: Any) -> None:
 
 
 def _stop(signum: int, frame: FrameType | None) -> None:
+    # What ends must not be interrupted, except by a second Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # Any other exception would count as the failure of one task.
     raise KeyboardInterrupt
 
 
 def _end_in_order() -> None:
     """Let SIGTERM end this process as Ctrl-C does, through ``finally``."""
-    signal.signal(signal.SIGTERM, _stop)
     sys.excepthook = _show_interrupt
+    signal.signal(signal.SIGTERM, _stop)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _stop)
 
 
 law.patches.before_run(_end_in_order)
