@@ -1,4 +1,7 @@
 # The commands of a newcomer. Each sets the environment up first if needed.
+# Threads that wait give their core to other processes.
+export OMP_WAIT_POLICY = PASSIVE
+
 .PHONY: environment sandbox test lint
 
 environment: .venv/complete
@@ -9,11 +12,11 @@ environment: .venv/complete
 
 # The demo pipeline, on simulated data, in demo/.
 sandbox: environment
-	.venv/bin/aframe-init offline --mode demo -d demo
+	test -e demo/run.sh || .venv/bin/aframe-init offline --mode demo -d demo
 	demo/run.sh
 
 test: environment
-	.venv/bin/pytest
+	.venv/bin/pytest --numprocesses 2 --dist loadfile
 
 lint: environment
 	.venv/bin/ruff check

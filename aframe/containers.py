@@ -53,24 +53,23 @@ class Build:
         )
 
 
-def projects_with_images(root: Path = ROOT) -> list[str]:
+def projects_with_images() -> list[str]:
     """Names of the projects that have a definition file."""
     return sorted(
-        path.parent.name for path in root.glob("projects/*/apptainer.def")
+        path.parent.name for path in ROOT.glob("projects/*/apptainer.def")
     )
 
 
-def lock_checksum(project: str, root: Path = ROOT) -> str:
-    """SHA-256 of the files that decide what an image contains.
+def lock_checksum(project: str) -> str:
+    """SHA-256 of a project's lock and definition.
 
     Args:
         project: name of the folder under ``projects``.
-        root: the repository's root.
 
     Returns:
-        The hexadecimal digest of lock, definition and own packages.
+        The hexadecimal digest.
     """
-    folder = root / "projects" / project
+    folder = ROOT / "projects" / project
     files = [folder / "poetry.lock", folder / "apptainer.def"]
     digest = hashlib.sha256()
     for path in files:

@@ -70,6 +70,8 @@ here="$(cd "$(dirname "${{BASH_SOURCE[0]}}")" && pwd)"
 export PATH={shlex.quote(str(programs))}:"$PATH"
 export LAW_CONFIG_FILE="$here/{config_name}"
 export LAW_HOME="$here/.law"
+# Threads that wait give their core to other processes.
+export OMP_WAIT_POLICY=PASSIVE
 {exports}
 """
 

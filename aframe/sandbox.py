@@ -16,6 +16,12 @@ from aframe import config
 #: where they exist.
 SITE_DIRECTORIES = ("/cvmfs", "/archive", "/hdfs", "/ceph", "/scratch")
 
+# law looks for names of staging directories in a section of the sandbox's own;
+# nothing is staged.
+law.config.update(
+    {"apptainer_sandbox": {"stagein_dir_name": "", "stageout_dir_name": ""}}
+)
+
 
 class ApptainerSandbox(law.Sandbox):
     """Runs a task with ``apptainer exec IMAGE law run ...``.
@@ -50,11 +56,12 @@ class ApptainerSandbox(law.Sandbox):
 
     def _get_env(self) -> dict[str, str]:
         # law's implementation also reads config sections that are not ours
+        root = law.task.base.root_task() or self.task
         env = {
             "LAW_SANDBOX": self.key,
             "LAW_SANDBOX_SWITCHED": "1",
             "LAW_SANDBOX_TASK_ID": self.task.live_task_id,
-            "LAW_SANDBOX_ROOT_TASK_ID": law.task.base.root_task().task_id,
+            "LAW_SANDBOX_ROOT_TASK_ID": root.task_id,
             "LAW_SANDBOX_IS_ROOT_TASK": str(int(self.task.is_root_task())),
         }
         for name in ("worker_id", "worker_first_task_id"):
@@ -73,10 +80,9 @@ class ApptainerSandbox(law.Sandbox):
         Args:
             proxy_cmd: law's command for the same task.
 
-        Raises:
-            UserError: if there is no image; names the command to build it.
+        Returns:
+            The command; :meth:`run` gives it its environment.
         """
-        config.require_image(self.image)
         proxy_cmd.add_arg("--local-scheduler", "True", overwrite=True)
         command = ["apptainer", "exec", "--cleanenv", "--no-home"]
         command += ["--pwd", str(Path.cwd())]

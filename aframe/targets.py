@@ -12,6 +12,14 @@ from aframe import config
 MODELS = ("aframe", "aframe-stream", "preprocessor", "snapshotter")
 """What a model repository holds beside its manifest."""
 
+FIGURES = (
+    "volume_vs_far",
+    "background_rate",
+    "found_missed",
+    "recovered_fraction",
+)
+"""Plots of the sensitive volume."""
+
 
 class FileTarget(law.LocalFileTarget):
     """A file that is complete or absent.
@@ -91,7 +99,9 @@ def training(run_dir: Path) -> dict[str, FileTarget]:
     return {
         "weights": FileTarget(run_dir / "model.pt"),
         "checkpoint": FileTarget(run_dir / "best.ckpt"),
+        "last_checkpoint": FileTarget(run_dir / "last.ckpt"),
         "batch": FileTarget(run_dir / "batch.hdf5"),
+        "validation_batch": FileTarget(run_dir / "val_batch.hdf5"),
         "manifest": FileTarget(run_dir / "manifest.json"),
     }
 
@@ -117,9 +127,11 @@ def events(directory: Path, *, zero_lag: bool) -> dict[str, FileTarget]:
 
 
 def sensitive_volume(directory: Path) -> dict[str, FileTarget]:
-    """Numbers, report and summary of the sensitive volume."""
+    """Numbers, report, summary and plots of the sensitive volume."""
+    plots = {name: FileTarget(directory / f"{name}.png") for name in FIGURES}
     return {
         "volume": FileTarget(directory / "sensitive_volume.hdf5"),
         "report": FileTarget(directory / "report.html"),
         "summary": FileTarget(directory / "summary.json"),
+        **plots,
     }

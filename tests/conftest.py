@@ -1,11 +1,15 @@
 """What the tests of the law layer share."""
 
+import fcntl
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from aframe import containers
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / "aframe" / "pipelines" / "sandbox" / "configs"
@@ -62,3 +66,30 @@ def write_config(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def base_image(need):
+    """An image to build project images from."""
+    found = shutil.which("apptainer") is not None
+    need("apptainer", found, "apptainer is not on PATH")
+    path = os.environ.get("AFRAME_TEST_BASE_IMAGE")
+    reason = "AFRAME_TEST_BASE_IMAGE names no base image"
+    need("apptainer", path is not None and Path(path).is_file(), reason)
+    return Path(path)
+
+
+@pytest.fixture(scope="session")
+def infer_image(base_image, tmp_path_factory, worker_id):
+    """The image of projects/infer, built once for all test processes."""
+    root = tmp_path_factory.getbasetemp()
+    root = (root if worker_id == "master" else root.parent) / "images"
+    root.mkdir(exist_ok=True)
+    lock = root / "lock"
+    with pytest.MonkeyPatch.context() as patch, lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        fast = "-comp gzip -Xcompression-level 1"
+        patch.setenv("APPTAINER_MKSQUASHFS_ARGS", fast)
+        base = ["--base", str(base_image)]
+        containers.main(["infer", "--container-root", str(root), *base])
+    return root / "infer.sif"

@@ -11,6 +11,8 @@ import subprocess
 import time
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
 
 from aframe import init
@@ -78,6 +80,11 @@ def processes_of(directory):
     return found
 
 
+def strip_colours(text):
+    """Text without the codes that colour a terminal."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
 class Run:
     """A run in a directory, started again and again."""
 
@@ -143,13 +150,11 @@ class Run:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(need, tmp_path_factory):
     """A run that was killed at four stages and then completed."""
     program = triton_root() / "pytriton/tritonserver/bin/tritonserver"
-    if not program.exists():
-        reason = f"no {program}: scripts/install-triton installs it"
-        required = os.environ.get("AFRAME_REQUIRE", "").split(",")
-        (pytest.fail if "triton" in required else pytest.skip)(reason)
+    reason = f"there is no {program}: scripts/install-triton installs it"
+    need("triton", program.exists(), reason)
     run = Run(tmp_path_factory.mktemp("end-to-end"))
     for stage, delay in (
         ("aframe: FetchTrain branch 0 started", 0.3),
@@ -248,3 +253,61 @@ def test_it_completes_after_an_interruption(run):
     code, output = run.complete()
     assert code == 0, output
     assert not [name for name in run.started() if "Train" in name]
+
+
+def tables(directory):
+    """All columns of the ledgers in a directory."""
+    found = {}
+    for path in sorted(directory.glob("*.hdf5")):
+        with h5py.File(path) as file:
+            for name, column in file["parameters"].items():
+                found[f"{path.name}/{name}"] = column[:]
+            found[f"{path.name}/attributes"] = sorted(file.attrs)
+    return found
+
+
+@pytest.mark.timeout(900)
+def test_a_branch_in_a_container_finds_the_same(run, infer_image):
+    branches = run.directory / "results" / "infer" / "branches"
+    chosen = min(p.parent for p in branches.glob("*/foreground.hdf5"))
+    before = tables(chosen)
+    for path in chosen.glob("*.hdf5"):
+        path.unlink()
+    config = run.directory / "demo.cfg"
+    config.write_text(
+        f"{TINY_CFG}\n[luigi_InferSegments]\nsandbox = apptainer\n"
+        f"image = {infer_image}\n"
+    )
+    try:
+        code, output = run.complete("--dev")
+    finally:
+        config.write_text(TINY_CFG)
+    assert code == 0, output
+    assert output.count("entering sandbox") == 1
+    assert f"sandbox: apptainer::{infer_image}" in strip_colours(output)
+    after = tables(chosen)
+    assert after.keys() == before.keys()
+    assert len(before) > 10
+    for name, column in before.items():
+        np.testing.assert_array_equal(after[name], column)
+
+
+@pytest.mark.timeout(900)
+def test_an_error_in_a_container_is_shown(run, infer_image):
+    branches = run.directory / "results" / "infer" / "branches"
+    lost = min(branches.glob("*/foreground.hdf5"))
+    kept = lost.read_bytes()
+    lost.unlink()
+    config = run.directory / "demo.cfg"
+    config.write_text(
+        f"{TINY_CFG}\n[luigi_InferSegments]\nsandbox = apptainer\n"
+        f"image = {infer_image}\nintegration_window_length = 0.01\n"
+    )
+    try:
+        code, output = run.complete()
+    finally:
+        config.write_text(TINY_CFG)
+        lost.write_bytes(kept)
+    assert code != 0
+    assert "integration_window_length: 0.01 s must hold" in output
+    assert run.no_process_is_left()

@@ -1,1 +1,1 @@
-"""What every part of aframe owes its user: complete outputs, clear errors, visible progress."""
+"""What aframe owes its user: complete outputs, clear errors, progress."""

@@ -50,10 +50,8 @@ def plain(
     if total is None and hasattr(iterable, "__len__"):
         total = len(iterable)
     began = shown = time.monotonic()
-    count = 0
-    for item in iterable:
+    for count, item in enumerate(iterable, start=1):
         yield item
-        count += 1
         now = time.monotonic()
         if now - shown >= every or count == total:
             sys.stderr.write(_line(description, count, total, now - began))

@@ -4,6 +4,13 @@ from conventions.files import complete, complete_directory
 from conventions.progress import plain, silent
 
 
+def stop_after_writing(manager, place):
+    """Write half of an output and fail."""
+    with manager as temporary:
+        place(temporary).write_text("half")
+        raise RuntimeError("stopped")
+
+
 def test_complete_file_appears_only_at_the_end(tmp_path):
     target = tmp_path / "deep" / "x.txt"
     with complete(target) as temporary:
@@ -17,9 +24,8 @@ def test_complete_file_appears_only_at_the_end(tmp_path):
 def test_failure_keeps_what_was_there(tmp_path):
     target = tmp_path / "x.txt"
     target.write_text("old")
-    with pytest.raises(RuntimeError), complete(target) as temporary:
-        temporary.write_text("half")
-        raise RuntimeError
+    with pytest.raises(RuntimeError, match="stopped"):
+        stop_after_writing(complete(target), lambda path: path)
     assert target.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["x.txt"]
 
@@ -39,9 +45,8 @@ def test_directory_is_replaced_as_a_whole(tmp_path):
         with complete_directory(target) as temporary:
             (temporary / content).write_text(content)
     assert [p.name for p in target.iterdir()] == ["two"]
-    with pytest.raises(RuntimeError), complete_directory(target) as temporary:
-        (temporary / "three").write_text("3")
-        raise RuntimeError
+    with pytest.raises(RuntimeError, match="stopped"):
+        stop_after_writing(complete_directory(target), lambda p: p / "three")
     assert [p.name for p in target.iterdir()] == ["two"]
     assert [p.name for p in tmp_path.iterdir()] == ["repository"]
 

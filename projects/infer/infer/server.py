@@ -58,9 +58,11 @@ def choose_port(host: str, port: int | None, name: str) -> int:
         A port that was free a moment ago.
 
     Raises:
-        UserError: naming the port that is in use, or the host that is not
-            an address of this machine.
+        UserError: naming the port that is in use or is none, or the host
+            that is not an address of this machine.
     """
+    if port is not None and not 0 < port < 65536:
+        raise UserError(f"{name}: {port} is not a port: 1 to 65535 are")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -245,6 +247,11 @@ def serve(
     repository, log_file = repository.resolve(), log_file.resolve()
     if not repository.is_dir():
         raise UserError(f"there is no model repository {repository}")
+    if " " in str(repository):
+        raise UserError(
+            f"the model repository {repository} has a space in its path, "
+            "with which Triton's Python backend cannot start a model"
+        )
     environment: dict[str, str] = {}
     if image is not None:
         command = _container(image, repository, gpus)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import tritonclient.grpc as triton
 from conventions.errors import UserError
-from infer.server import serve
+from infer.server import choose_port, serve
 
 MODEL = """
 import time
@@ -33,7 +33,7 @@ instance_group {{ count: 2 kind: KIND_CPU }}
 OWNER = """
 import signal, sys, time
 from pathlib import Path
-from infer.server import serve
+from infer.server import choose_port, serve
 # A shell that runs tests in the background has it ignored.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 with serve(
@@ -194,6 +194,22 @@ def test_port_in_use(models, triton_root, tmp_path):
             assert f"{name}: cannot listen on 127.0.0.1:{port}" in str(
                 caught.value
             )
+
+
+@pytest.mark.parametrize("port", [0, -1, 70000])
+def test_a_number_that_is_no_port(port):
+    with pytest.raises(UserError, match=f"grpc_port: {port} is not a port"):
+        choose_port("127.0.0.1", port, "grpc_port")
+
+
+def test_a_path_with_a_space_is_refused(tmp_path):
+    repository = tmp_path / "a run" / "repository"
+    repository.mkdir(parents=True)
+    with (
+        pytest.raises(UserError, match="has a space in its path"),
+        serve(repository, triton_root=tmp_path, log_file=tmp_path / "log"),
+    ):
+        pass
 
 
 def test_given_ports(models, triton_root, tmp_path):
