@@ -2,8 +2,11 @@
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+
+ROOT = Path(__file__).parent
 
 
 @pytest.fixture(scope="session")
@@ -23,3 +26,13 @@ def need() -> Callable[[str, bool, str], None]:
         pytest.skip(reason)
 
     return check
+
+
+@pytest.fixture(scope="session")
+def real_data(need: Callable[[str, bool, str], None]) -> Path:
+    """Folder of real strain and PSDs."""
+    default = ROOT.parent / "shared" / "data"
+    folder = Path(os.environ.get("AFRAME_REAL_DATA") or default)
+    reason = f"there is no {folder}: AFRAME_REAL_DATA names real data"
+    need("data", folder.is_dir(), reason)
+    return folder

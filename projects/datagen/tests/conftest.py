@@ -1,7 +1,6 @@
 """Fixtures: power spectral densities and a server of open data."""
 
 import json
-import os
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -11,23 +10,12 @@ import numpy as np
 import pytest
 from datagen.psds import Psd
 
-ROOT = Path(__file__).parents[3]
 EVENT_START = 1126259446
 
 
 @pytest.fixture(scope="session")
 def flat_psd() -> Psd:
     return Psd(np.array([0.0, 4096.0]), np.array([1e-46, 1e-46]), "flat")
-
-
-@pytest.fixture(scope="session")
-def real_data() -> Path:
-    """Folder of real strain and PSDs."""
-    default = ROOT.parent / "shared" / "data"
-    folder = Path(os.environ.get("AFRAME_REAL_DATA", default))
-    if not folder.is_dir():
-        pytest.skip(f"no real data: AFRAME_REAL_DATA ({folder}) is missing")
-    return folder
 
 
 class OpenDataServer:

@@ -1,6 +1,7 @@
 """A tiny trained network, its repository, and the real server."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,15 +25,6 @@ START = 1_000_000_000
 RESPONSES = waveform_class_factory(
     list(IFOS), InterferometerResponseSet, "Responses"
 )
-
-
-def need(name: str, there: bool, reason: str) -> None:
-    """Skip, or fail where AFRAME_REQUIRE lists the name."""
-    if there:
-        return
-    if name in os.environ.get("AFRAME_REQUIRE", "").split(","):
-        pytest.fail(f"AFRAME_REQUIRE names {name}, but {reason}")
-    pytest.skip(reason)
 
 
 class Network(torch.nn.Module):
@@ -165,7 +157,7 @@ def manifest(repository: Path) -> Manifest:
 
 
 @pytest.fixture(scope="session")
-def triton_root() -> Path:
+def triton_root(need: Callable[[str, bool, str], None]) -> Path:
     """Where the server is installed."""
     default = REPO / ".triton"
     path = Path(os.environ.get("AFRAME_TRITON_ROOT") or default)
