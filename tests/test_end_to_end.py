@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -216,7 +217,11 @@ def test_a_deleted_output_costs_it_and_what_depends_on_it(run):
 
 @pytest.mark.parametrize(
     ("key", "value", "trained"),
-    [("highpass", 40.0, 32.0), ("kernel_length", 1.0, 1.5)],
+    [
+        ("highpass", 40.0, 32.0),
+        ("kernel_length", 1.0, 1.5),
+        ("fduration", 2.0, 1.0),
+    ],
 )
 def test_settings_that_the_network_was_not_trained_with(
     run, key, value, trained
@@ -234,6 +239,23 @@ def test_settings_that_the_network_was_not_trained_with(
     assert f"{key}: {trained}" in output
     assert str(value) in output
     assert str(config) in output
+
+
+def test_a_port_in_use_is_named(run):
+    branches = run.directory / "results" / "infer" / "branches"
+    lost = min(branches.glob("*/foreground.hdf5"))
+    kept = lost.read_bytes()
+    lost.unlink()
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        code, output = run.complete(f"--DeployInferLocal-grpc-port={port}")
+    lost.write_bytes(kept)
+    assert code != 0
+    assert f"grpc_port: cannot listen on 127.0.0.1:{port}" in output
+    assert "Traceback" not in output
+    assert run.no_process_is_left()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
