@@ -119,7 +119,8 @@ class AframeTask(ExecutionParameters, law.SandboxTask):
 
         Only those of a group that travels and that both have are taken over
         from ``inst``; all others come from the task's own configuration, so
-        that a task is the same from wherever it is required.
+        that a task is the same from wherever it is required. Where a task
+        runs is taken over only if it was said.
         """
         params = super().req_params(inst, **kwargs)
         if type(inst) is cls:
@@ -132,7 +133,12 @@ class AframeTask(ExecutionParameters, law.SandboxTask):
                     for name in dir(group)
                     if isinstance(getattr(group, name), luigi.Parameter)
                 }
-        return {k: v for k, v in params.items() if k in kept}
+        unsaid = {
+            name
+            for name in dir(ExecutionParameters)
+            if name in params and name not in kwargs and not params[name]
+        }
+        return {k: v for k, v in params.items() if k in kept - unsaid}
 
     def requires(self) -> dict[str, law.Task]:
         """The tasks of ``reqs``."""

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,11 +45,14 @@ class Build:
         return self.image.with_suffix(".log")
 
     def is_current(self) -> bool:
-        """Whether the image exists and was built from the present lock."""
-        return (
-            self.image.exists()
-            and read_labels(self.image).get("org.aframe.lock")
-            == self.arguments["lock"]
+        """Whether the image exists and was built from lock, code and base."""
+        if not self.image.exists():
+            return False
+        labels = read_labels(self.image)
+        return all(
+            labels.get(f"org.aframe.{name}") == self.arguments[name]
+            for name in ("lock", "source", "base")
+            if name in self.arguments
         )
 
 
@@ -60,21 +63,42 @@ def projects_with_images() -> list[str]:
     )
 
 
-def lock_checksum(project: str) -> str:
-    """SHA-256 of a project's lock and definition.
+def checksum(paths: Iterable[Path]) -> str:
+    """SHA-256 of files, their names included.
 
     Args:
-        project: name of the folder under ``projects``.
+        paths: files below the repository's root.
 
     Returns:
         The hexadecimal digest.
     """
-    folder = ROOT / "projects" / project
-    files = [folder / "poetry.lock", folder / "apptainer.def"]
     digest = hashlib.sha256()
-    for path in files:
-        digest.update(path.read_bytes())
+    for path in sorted(paths):
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest.update(f"{path.relative_to(ROOT)} {content}\n".encode())
     return digest.hexdigest()
+
+
+def lock_checksum(project: str) -> str:
+    """SHA-256 of a project's lock.
+
+    Args:
+        project: name of the folder under ``projects``.
+    """
+    return checksum([ROOT / "projects" / project / "poetry.lock"])
+
+
+def source_checksum(project: str) -> str:
+    """SHA-256 of the code that goes into an image, and of its definition.
+
+    Args:
+        project: name of the folder under ``projects``.
+    """
+    folder = ROOT / "projects" / project
+    packages = [ROOT / "aframe", *(ROOT / "libs").glob("*"), folder]
+    files = [path for top in packages for path in top.rglob("*.py")]
+    files += [top / "pyproject.toml" for top in (ROOT, *packages[1:])]
+    return checksum([*files, folder / "apptainer.def"])
 
 
 def read_labels(image: Path) -> dict[str, str]:
@@ -235,6 +259,7 @@ def plan(
                     "version": version,
                     "revision": revision,
                     "lock": lock_checksum(project),
+                    "source": source_checksum(project),
                     **extra,
                 },
             )

@@ -9,7 +9,8 @@ from law.util import flatten
 
 from aframe import config
 
-MODELS = ("aframe", "aframe-stream", "preprocessor", "snapshotter")
+ENSEMBLE = "aframe-stream"
+MODELS = ("aframe", ENSEMBLE, "preprocessor", "snapshotter")
 """What a model repository holds beside its manifest."""
 
 FIGURES = (
@@ -107,11 +108,18 @@ def training(run_dir: Path) -> dict[str, FileTarget]:
 
 
 def repository(directory: Path) -> dict[str, FileTarget]:
-    """A Triton model repository: its manifest and each model's config."""
-    models = {
+    """A Triton model repository: manifest, configs, and what they run."""
+    configs = {
         name: FileTarget(directory / name / "config.pbtxt") for name in MODELS
     }
-    return {"manifest": FileTarget(directory / "manifest.json"), **models}
+    programs = {
+        f"{name}/{file}": FileTarget(directory / name / "1" / file)
+        for name in MODELS
+        if name != ENSEMBLE
+        for file in ("model.py", "model.pt")
+    }
+    manifest = FileTarget(directory / "manifest.json")
+    return {"manifest": manifest, **configs, **programs}
 
 
 def events(directory: Path, *, zero_lag: bool) -> dict[str, FileTarget]:

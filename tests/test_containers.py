@@ -49,11 +49,42 @@ def test_an_image_says_what_it_is(infer_image):
     assert labels["org.aframe.version"] == "0.1.0"
 
 
-def test_a_current_image_is_left_alone(infer_image, capsys):
+def test_a_current_image_is_left_alone(infer_image, base_image, capsys):
     before = infer_image.stat().st_mtime_ns
-    containers.main(["infer", "--container-root", str(infer_image.parent)])
+    root = ["--container-root", str(infer_image.parent)]
+    containers.main(["infer", *root, "--base", str(base_image)])
     assert f"{infer_image} is up to date" in capsys.readouterr().out
     assert infer_image.stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("name", ["lock", "source", "base"])
+def test_an_image_of_something_else_is_not_current(
+    infer_image, base_image, name
+):
+    plan = containers.plan(["infer"], infer_image.parent, str(base_image))
+    assert plan[0].is_current()
+    plan[0].arguments[name] = "another"
+    assert not plan[0].is_current()
+
+
+def test_a_definition_keeps_out_of_the_hosts_temporary_directory():
+    for project in containers.projects_with_images():
+        path = containers.ROOT / "projects" / project / "apptainer.def"
+        assert "/tmp" not in path.read_text().replace("$work/tmp", "")
+
+
+def test_the_checksum_follows_the_code(tmp_path, monkeypatch):
+    for top in ("aframe", "libs/ledger", "projects/infer"):
+        (tmp_path / top).mkdir(parents=True)
+        (tmp_path / top / "pyproject.toml").write_text("")
+        (tmp_path / top / "code.py").write_text("x = 1\n")
+    (tmp_path / "pyproject.toml").write_text("")
+    (tmp_path / "projects/infer/apptainer.def").write_text("")
+    monkeypatch.setattr(containers, "ROOT", tmp_path)
+    before = containers.source_checksum("infer")
+    assert containers.source_checksum("infer") == before
+    (tmp_path / "libs/ledger/code.py").write_text("x = 2\n")
+    assert containers.source_checksum("infer") != before
 
 
 def test_the_image_has_no_torch_and_its_own_code(look):
@@ -124,8 +155,8 @@ def test_a_failed_build_shows_the_log_and_leaves_no_image(
     (project / "apptainer.def").write_text(
         "Bootstrap: {{ bootstrap }}\nFrom: {{ base }}\n"
         "%arguments\n bootstrap=docker\n base=none\n version=0\n"
-        " revision=0\n lock=0\n"
-        "%post\n echo {{ version }} {{ revision }} {{ lock }}\n"
+        " revision=0\n lock=0\n source=0\n"
+        "%post\n echo {{ version }} {{ revision }} {{ lock }} {{ source }}\n"
         " echo the reason; exit 3\n"
     )
     monkeypatch.setattr(containers, "ROOT", tmp_path)

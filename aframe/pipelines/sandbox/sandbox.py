@@ -3,6 +3,7 @@
 import json
 from typing import Any, ClassVar
 
+from aframe import config
 from aframe.base import AframeTask
 from aframe.targets import FileTarget
 from aframe.tasks.export import PipelineParameters
@@ -17,6 +18,23 @@ class SandboxInfer(Infer):
     """The search, as the pipeline configures it."""
 
     config_sections = ("Infer",)
+
+    def check_events(self) -> None:
+        """Compare the settings of the events with the configuration's.
+
+        Raises:
+            UserError: naming every setting that differs, and both values.
+        """
+        from infer.settings import SearchSettings
+
+        path = self.output()["settings"].file
+        SearchSettings.read(path).check(
+            str(config.config_file() or "the configuration"),
+            path,
+            integration_window_length=self.integration_window_length,
+            cluster_window_length=self.cluster_window_length,
+            recovery_window=self.recovery_window,
+        )
 
 
 class SandboxSV(SensitiveVolume):
@@ -48,7 +66,7 @@ class Sandbox(PipelineParameters, AframeTask):
         return self._has_run
 
     def run(self) -> None:
-        """Check the settings against the network's, and report."""
+        """Check the settings against those of the results, and report."""
         self._has_run = True
         search = self.requires()["volume"].requires()["events"]
         repository = search.requires()["repository"]
@@ -58,6 +76,7 @@ class Sandbox(PipelineParameters, AframeTask):
         search.check_manifest(
             repository.output()["manifest"], **search.serving_settings()
         )
+        search.check_events()
         self.publish_message(self.report(), scheduler=False)
 
     def report(self) -> str:

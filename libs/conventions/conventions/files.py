@@ -1,7 +1,9 @@
 """Outputs that are either complete or absent."""
 
+import glob
 import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +18,38 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+@contextmanager
+def _scratch(path: Path) -> Iterator[Path]:
+    """Make a directory beside a target, and remove those of the dead.
+
+    Its name holds this machine's name and the process, by which a later
+    writer of the same target knows what a killed process left behind.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    owner = f".{path.name}.{socket.gethostname()}."
+    for left in path.parent.glob(f"{glob.escape(owner)}*"):
+        pid = left.name.removeprefix(owner).partition(".")[0]
+        if pid.isdigit() and not _is_alive(int(pid)):
+            shutil.rmtree(left, ignore_errors=True)
+    scratch = tempfile.mkdtemp(
+        prefix=f"{owner}{os.getpid()}.", dir=path.parent
+    )
+    try:
+        yield Path(scratch)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
 @contextmanager
 def complete(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Write a file so that it is seen complete or not at all.
@@ -23,9 +57,9 @@ def complete(path: str | os.PathLike[str]) -> Iterator[Path]:
     Parent directories are made. The body writes to the temporary path that
     is yielded, which lies beside the target and has its suffix; leaving the
     body flushes it to disk and renames it over the target. A body that
-    raises leaves the target as it was and removes the temporary file. A
-    killed process can leave a temporary file behind, whose name starts
-    with a dot and which nothing reads.
+    raises leaves the target as it was and removes the temporary file. What
+    a killed process leaves behind has a name that starts with a dot,
+    nothing reads it, and the next writer of the target removes it.
 
     Args:
         path: the file to be written.
@@ -37,16 +71,12 @@ def complete(path: str | os.PathLike[str]) -> Iterator[Path]:
         FileNotFoundError: if the body did not write the temporary file.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    try:
+    with _scratch(path) as scratch:
         temporary = scratch / path.name
         yield temporary
         _sync(temporary)
         temporary.replace(path)
         _sync(path.parent)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 @contextmanager
@@ -65,9 +95,7 @@ def complete_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
         The temporary directory, empty.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    try:
+    with _scratch(path) as scratch:
         temporary = scratch / path.name
         temporary.mkdir()
         yield temporary
@@ -78,5 +106,3 @@ def complete_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
             path.replace(scratch / "replaced")
         temporary.replace(path)
         _sync(path.parent)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 from conventions.errors import UserError, exit_on_user_error
 from conventions.files import complete, complete_directory
@@ -28,6 +31,25 @@ def test_failure_keeps_what_was_there(tmp_path):
         stop_after_writing(complete(target), lambda path: path)
     assert target.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["x.txt"]
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path):
+    target = tmp_path / "x[1].txt"
+    writer = (
+        "import os, signal, sys; from conventions.files import complete\n"
+        "with complete(sys.argv[1]) as temporary:\n"
+        "    temporary.write_text('half')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    subprocess.run([sys.executable, "-c", writer, target], check=False)
+    (left,) = tmp_path.iterdir()
+    assert left.is_dir()
+    assert left.name.startswith(".x[1].txt.")
+    with complete(target) as temporary:
+        temporary.write_text("new")
+        with complete(target) as another:
+            another.write_text("newer")
+    assert list(tmp_path.iterdir()) == [target]
 
 
 def test_a_body_that_writes_nothing_is_an_error(tmp_path):

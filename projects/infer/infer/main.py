@@ -52,6 +52,8 @@ def read_injections(
         list(settings.ifos), InterferometerResponseSet, "Responses"
     )
     signals = kind.read(path, start, stop, np.asarray(shifts, dtype=float))
+    # Where segments touch, a signal belongs to that of its coalescence.
+    signals = signals.get_times(start, stop)
     if not len(signals):
         return dataclasses.replace(signals, num_injections=0)
     if signals.sample_rate != settings.sample_rate:

@@ -148,6 +148,8 @@ def errors_in(log_file: Path) -> str:
     Returns:
         Its last error lines; without any, its last lines.
     """
+    if not log_file.is_file():
+        return f"  there is no log {log_file}: can it be written?"
     lines = log_file.read_text(errors="replace").splitlines()
     errors = [
         line

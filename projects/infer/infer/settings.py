@@ -60,6 +60,29 @@ class SearchSettings:
                 f"({type(error).__name__}: {error})"
             ) from error
 
+    def check(self, source: str, path: Path, **settings: float) -> None:
+        """Compare with the settings of a configuration.
+
+        Args:
+            source: where ``settings`` come from, for the message.
+            path: where these settings were read.
+            settings: values by the names of the attributes.
+
+        Raises:
+            UserError: naming every setting that differs, and both values.
+        """
+        differences = [
+            f"{name}: {getattr(self, name)} in {path}, {value} in {source}"
+            for name, value in settings.items()
+            if getattr(self, name) != value
+        ]
+        if differences:
+            raise UserError(
+                "the events were found with other settings:\n  "
+                + "\n  ".join(differences)
+                + f"\nput the settings back, or delete {path} to search again"
+            )
+
     def write(self, path: Path) -> None:
         """Write ``settings.json``, complete or not at all.
 

@@ -39,3 +39,15 @@ def test_more_than_is_known_is_ignored(tmp_path):
     SETTINGS.write(path)
     path.write_text(json.dumps(json.loads(path.read_text()) | {"new": 1}))
     assert SearchSettings.read(path) == SETTINGS
+
+
+def test_other_settings_are_named_with_both_values(tmp_path):
+    path = tmp_path / "settings.json"
+    same = {"psd_length": SETTINGS.psd_length}
+    SETTINGS.check("demo.cfg", path, **same)
+    with pytest.raises(UserError) as caught:
+        SETTINGS.check("demo.cfg", path, recovery_window=9.0, psd_length=16.0)
+    message = str(caught.value)
+    window = SETTINGS.recovery_window
+    assert f"recovery_window: {window} in {path}, 9.0 in demo.cfg" in message
+    assert f"psd_length: {SETTINGS.psd_length} in {path}, 16.0" in message

@@ -63,13 +63,17 @@ def test_not_a_background_file(tmp_path):
         find(tmp_path, ("H1",), RATE)
 
 
-def test_unequal_channels(tmp_path):
+@pytest.mark.parametrize(
+    ("size", "start", "message"),
+    [(11, 0.0, "unequal lengths"), (10, 1.0, "unequal starts")],
+)
+def test_unequal_channels(tmp_path, size, start, message):
     path = tmp_path / "background-0-1.hdf5"
     with h5py.File(path, "w") as file:
-        for ifo, size in (("H1", 10), ("L1", 11)):
-            file[ifo] = np.zeros(size)
-            file[ifo].attrs["dx"] = 1 / RATE
-    with pytest.raises(UserError, match="unequal lengths"):
+        for ifo, length, x0 in (("H1", 10, 0.0), ("L1", size, start)):
+            file[ifo] = np.zeros(length)
+            file[ifo].attrs.update(dx=1 / RATE, x0=x0)
+    with pytest.raises(UserError, match=message):
         find(tmp_path, IFOS, RATE)
 
 

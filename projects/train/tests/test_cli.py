@@ -79,7 +79,7 @@ def test_a_run_leaves_what_the_next_stage_needs(arguments, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == OUTPUTS
     manifest = Manifest.read(tmp_path / "manifest.json")
     assert manifest.preprocessing.ifos == ("H1", "L1")
-    assert manifest.preprocessing.fftlength == 2.5
+    assert manifest.preprocessing.fftlength == 1.0
     assert manifest.inputs[0].shape == (2, 384)
     assert manifest.weights_sha256 == sha256(tmp_path / "model.pt")
     model = torch.jit.load(tmp_path / "model.pt")

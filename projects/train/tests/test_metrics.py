@@ -47,3 +47,11 @@ def test_pieces_without_signals_count_as_background():
 def test_errors(max_fpr):
     with pytest.raises(UserError, match=r"max_fpr: .* must lie in"):
         TimeSlideAUROC(max_fpr)
+
+
+def test_scores_that_are_no_numbers_are_an_error():
+    metric = TimeSlideAUROC()
+    nan = float("nan")
+    metric.update(torch.tensor([[0.0], [nan]]), torch.tensor([[nan]]))
+    with pytest.raises(UserError, match="2 of 3 validation scores"):
+        metric.compute()

@@ -88,7 +88,9 @@ class AframeCLI(LightningCLI):
         trainer = self.config_init[self.subcommand].trainer
         theirs = trainer.logger
         theirs = theirs if isinstance(theirs, list) else []
-        mine = MetricsLogger(run.path, keep=resumed is not None)
+        if self.subcommand == "fit":
+            keep = resumed is not None
+            theirs = [MetricsLogger(run.path, keep=keep), *theirs]
         trainer.callbacks = [
             *(trainer.callbacks or []),
             *self._progress(trainer.enable_progress_bar),
@@ -97,7 +99,7 @@ class AframeCLI(LightningCLI):
         ]
         return super().instantiate_trainer(
             default_root_dir=str(run.path),
-            logger=[mine, *theirs],
+            logger=theirs,
             plugins=[*(trainer.plugins or []), CompleteCheckpointIO()],
             use_distributed_sampler=False,
             **kwargs,

@@ -47,9 +47,20 @@ class TimeSlideAUROC(Metric):
         self.foreground.append(foreground.mean(1))
 
     def compute(self) -> Tensor:
-        """The score, a scalar."""
+        """The score, a scalar.
+
+        Raises:
+            UserError: if a score is not finite.
+        """
         background = dim_zero_cat(self.background)
         scores = torch.cat([background, dim_zero_cat(self.foreground)])
+        invalid = int((~torch.isfinite(scores)).sum())
+        if invalid:
+            raise UserError(
+                f"{invalid} of {len(scores)} validation scores are not "
+                "finite: the training has diverged; lower the learning rate "
+                "or look for constant strain in the data"
+            )
         labels = torch.ones(len(scores), dtype=torch.long, device=self.device)
         labels[: len(background)] = 0
         # ranks: a sigmoid would make ties of the loudest scores

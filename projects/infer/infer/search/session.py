@@ -43,6 +43,8 @@ def search(
         UserError: for anything wrong with the run, the files or a value.
     """
     check_device(device)
+    if output.exists() and not output.is_dir():
+        raise UserError(f"--output {output} is not a directory")
     far_limit = rates.parse(far)
     channels = strain.channels_by_ifo(channel_names)
     used = run.load(run_directory)

@@ -173,7 +173,7 @@ def _series(
     return Series(
         ifo,
         float(dataset.attrs[start]),
-        _rate(float(dataset.attrs[spacing])),
+        _rate(float(dataset.attrs[spacing]), path),
         dataset[:].astype(np.float64, copy=False),
         str(path),
     )
@@ -203,7 +203,7 @@ def _read_frame(path: Path, channels: Mapping[str, str]) -> list[Series]:
         Series(
             ifo,
             float(one.t0.value),
-            _rate(float(one.dt.value)),
+            _rate(float(one.dt.value), path),
             np.asarray(one.value, dtype=np.float64),
             str(path),
         )
@@ -211,7 +211,9 @@ def _read_frame(path: Path, channels: Mapping[str, str]) -> list[Series]:
     ]
 
 
-def _rate(spacing: float) -> float:
+def _rate(spacing: float, path: Path) -> float:
+    if not spacing > 0:
+        raise UserError(f"{path}: a spacing of samples of {spacing} s")
     rate = 1 / spacing
     whole = round(rate)
     return float(whole) if abs(rate - whole) < 1e-6 * rate else rate

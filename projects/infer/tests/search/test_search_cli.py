@@ -208,6 +208,14 @@ def test_bad_options(search, write_noise, options, message):
     assert message in errors
 
 
+def test_an_output_that_is_a_file(search, write_noise, tmp_path):
+    (tmp_path / "taken").write_text("")
+    files = [write_noise("H1"), write_noise("L1")]
+    code, _, errors, _ = search(files, "--output", str(tmp_path / "taken"))
+    assert code == 2
+    assert "taken is not a directory" in errors
+
+
 def test_missing_interferometer(search, write_noise):
     code, _, errors, _ = search([write_noise("H1")])
     assert code == 2

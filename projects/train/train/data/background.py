@@ -74,6 +74,7 @@ def _check(path: Path, ifos: Sequence[str], sample_rate: float) -> Stretch:
                 )
             sizes = {ifo: len(file[ifo]) for ifo in ifos}
             rates = {ifo: 1 / float(file[ifo].attrs["dx"]) for ifo in ifos}
+            starts = {ifo: float(file[ifo].attrs["x0"]) for ifo in ifos}
     except (OSError, KeyError) as error:
         raise UserError(f"{path} is not a background file: {error}") from error
     for ifo, rate in rates.items():
@@ -84,6 +85,8 @@ def _check(path: Path, ifos: Sequence[str], sample_rate: float) -> Stretch:
             )
     if len(set(sizes.values())) > 1:
         raise UserError(f"{path} has channels of unequal lengths: {sizes}")
+    if len(set(starts.values())) > 1:
+        raise UserError(f"{path} has channels of unequal starts: {starts}")
     return Stretch(path, 0, next(iter(sizes.values())))
 
 
