@@ -10,6 +10,7 @@ import law
 import luigi
 from conventions.errors import UserError
 
+import aframe.sandbox  # noqa: F401 (law finds a sandbox among known classes)
 from aframe import config, freshness, messages, validation
 from aframe.parameters import BoolParameter, ChoiceParameter
 
@@ -158,8 +159,6 @@ class AframeTask(ExecutionParameters, law.SandboxTask):
             )
         if chosen == "local" or not self.project:
             return law.NO_STR
-        import aframe.sandbox  # noqa: F401 (makes it known to law)
-
         return f"apptainer::{self.image_path}"
 
     @property
