@@ -1,13 +1,14 @@
 """Where settings come from: luigi's configuration and the environment.
 
-Environment variables are read here and nowhere else, when asked for.
+Environment variables are read here and nowhere else, when asked for. Law
+reads its configuration when it is imported, so that this module imports it
+only where it is needed: a file can be checked before that.
 """
 
 import os
 import re
 from pathlib import Path
 
-import law
 import luigi
 from conventions.errors import UserError
 
@@ -128,9 +129,14 @@ def require_set(path: Path) -> Path:
     """
     variable = unset_variable(path)
     if variable is not None:
+        hint = (
+            " (the run.sh that aframe-init writes does so)"
+            if variable in DIRECTORY_VARIABLES.values()
+            else ""
+        )
         raise UserError(
-            f"{variable} is not set: set it to a directory (the run.sh that "
-            f"aframe-init writes does so); it is needed for {path}"
+            f"{variable} is not set: set it to a directory{hint}; it is "
+            f"needed for {path}"
         )
     return path
 
@@ -181,13 +187,26 @@ def require_image(image: Path) -> None:
     """Refuse a container image that is not there.
 
     Raises:
-        UserError: naming the path and the command that builds it.
+        UserError: naming the path, and the command that builds it or what
+            to do where none does.
     """
-    if not image.is_file():
+    if image.is_file():
+        return
+    project = ROOT / "projects" / image.stem
+    if (project / "apptainer.def").is_file():
         raise UserError(
             f"no container image {image}: build it with\n"
             f"  build-containers {image.stem} --container-root {image.parent}"
         )
+    if project.is_dir():
+        raise UserError(
+            f"no container image {image}: the project {image.stem} has no "
+            "image yet; run its tasks with sandbox = local"
+        )
+    raise UserError(
+        f"no container image {image}: give one that is there, or run the "
+        "task with sandbox = local"
+    )
 
 
 def triton_root() -> Path:
@@ -202,8 +221,37 @@ def triton_root() -> Path:
 
 def config_file() -> Path | None:
     """The configuration file that law has read, None without."""
+    import law
+
     name = law.config.Config.instance().config_file
     return Path(name) if name else None
+
+
+def named_config_file() -> Path | None:
+    """The configuration file that ``LAW_CONFIG_FILE`` names.
+
+    Returns:
+        Its absolute path, None if the variable is not set.
+
+    Raises:
+        UserError: if there is no such file. Law would go on with another
+            file, and so with another search.
+    """
+    name = os.environ.get("LAW_CONFIG_FILE")
+    if not name:
+        return None
+    file = Path.cwd() / expand(name)
+    if not file.is_file():
+        raise UserError(
+            f"LAW_CONFIG_FILE: there is no {name}; set it to a configuration "
+            "file"
+        )
+    return file
+
+
+def expand(text: str) -> str:
+    """Replace ``~`` and variables that are set, as law does."""
+    return os.path.expandvars(Path(text).expanduser())
 
 
 def process_environment() -> dict[str, str]:

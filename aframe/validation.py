@@ -8,7 +8,6 @@ import configparser
 import difflib
 import functools
 import importlib
-import os
 import re
 import sys
 from collections.abc import Iterable
@@ -18,6 +17,8 @@ from typing import Any
 
 import luigi
 from conventions.errors import UserError, exit_on_user_error
+
+from aframe import config
 
 SHARED = "luigi_base"
 """The section of settings that several tasks refer to."""
@@ -110,8 +111,8 @@ def _others(
     parser: configparser.ConfigParser, option: str, path: Path
 ) -> list[Path]:
     value = parser.get("core", option, fallback=None) or ""
-    names = [os.path.expandvars(name.strip()) for name in value.split(",")]
-    return [path.parent / Path(name).expanduser() for name in names if name]
+    names = [name.strip() for name in value.split(",")]
+    return [path.parent / config.expand(name) for name in names if name]
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
@@ -158,9 +159,7 @@ def check(path: Path) -> None:
 
 
 def _check_variables() -> None:
-    from aframe import config
-
-    for name in os.environ:
+    for name in config.process_environment():
         if name.startswith("AFRAME_") and name not in config.VARIABLES:
             near = difflib.get_close_matches(name, config.VARIABLES, 1, 0.9)
             if near:
@@ -230,9 +229,13 @@ def _check_keys(
 
 @functools.cache
 def check_once() -> None:
-    """Check the file that law has read, once in a process."""
-    from aframe import config
+    """Check the file that law has read, once in a process.
 
+    Raises:
+        UserError: as :func:`check` does, or if ``LAW_CONFIG_FILE`` names no
+            file.
+    """
+    config.named_config_file()
     file = config.config_file()
     if file is not None:
         check(file)
@@ -293,6 +296,19 @@ def describe_missing(
         f"[luigi_{family}] of the file that LAW_CONFIG_FILE names, or give "
         f"{options}"
     )
+
+
+def check_before_law() -> None:
+    """Check the references of the file that law is about to read.
+
+    Law follows them when it is imported, before any of aframe's code runs.
+
+    Raises:
+        UserError: naming the reference, or the file if there is none.
+    """
+    file = config.named_config_file() or Path.cwd() / "law.cfg"
+    if file.is_file():
+        ConfigFile.read(file).check_references()
 
 
 @exit_on_user_error()

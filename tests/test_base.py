@@ -126,7 +126,8 @@ def test_a_missing_image_is_an_error_when_running(law, tmp_path):
     assert result.returncode
     assert "Traceback" not in result.stderr
     assert f"{tmp_path}/images/datagen.sif" in result.stderr
-    assert "build-containers datagen" in result.stderr
+    assert "datagen has no image yet" in result.stderr
+    assert "sandbox = local" in result.stderr
 
 
 def test_the_graph_of_requirements():

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,60 @@ def test_a_missing_image_names_the_command(no_variables, tmp_path):
     assert f"build-containers infer --container-root {tmp_path}" in str(
         caught.value
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("datagen", "project datagen has no image yet.*sandbox = local"),
+        ("mine", "give one that is there, or .*sandbox = local"),
+    ],
+)
+def test_an_image_that_nothing_builds_is_said_so(
+    no_variables, tmp_path, name, message
+):
+    no_variables.setattr(config, "ROOT", tmp_path)
+    (tmp_path / "projects" / "datagen").mkdir(parents=True)
+    with pytest.raises(UserError, match=message) as caught:
+        config.require_image(tmp_path / f"{name}.sif")
+    assert "build-containers" not in str(caught.value)
+
+
+def test_run_sh_is_named_for_what_it_sets_alone(no_variables):
+    with pytest.raises(UserError, match=r"run\.sh"):
+        config.directory("AFRAME_RESULTS_DIR")
+    with pytest.raises(UserError, match="AFRAME_CONTAINER_ROOT") as caught:
+        config.directory("AFRAME_CONTAINER_ROOT")
+    assert "run.sh" not in str(caught.value)
+
+
+def test_the_environment_is_read_in_one_place():
+    package = Path(config.__file__).parent
+    reads = re.compile(r"os\.environ|getenv|expandvars|import environ")
+    found = [
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if reads.search(path.read_text())
+    ]
+    assert found == ["config.py"]
+
+
+def test_the_named_file_must_be_there(no_variables, tmp_path):
+    no_variables.chdir(tmp_path)
+    for value in (None, ""):
+        if value is not None:
+            no_variables.setenv("LAW_CONFIG_FILE", value)
+        else:
+            no_variables.delenv("LAW_CONFIG_FILE", raising=False)
+        assert config.named_config_file() is None
+    no_variables.setenv("PLACE", str(tmp_path))
+    no_variables.setenv("LAW_CONFIG_FILE", "$PLACE/my.cfg")
+    with pytest.raises(UserError, match=r"there is no \$PLACE/my\.cfg"):
+        config.named_config_file()
+    (tmp_path / "my.cfg").touch()
+    assert config.named_config_file() == tmp_path / "my.cfg"
+    no_variables.setenv("LAW_CONFIG_FILE", "my.cfg")
+    assert config.named_config_file() == tmp_path / "my.cfg"
 
 
 def test_only_listed_variables_reach_a_container(no_variables):

@@ -85,6 +85,13 @@ def test_misspelt_variables_are_named(monkeypatch, configs):
     validation.check(configs / "demo.cfg")
 
 
+def test_the_first_task_refuses_a_file_that_is_not_there(monkeypatch):
+    monkeypatch.setenv("LAW_CONFIG_FILE", "/nowhere/no.cfg")
+    validation.check_once.cache_clear()
+    with pytest.raises(UserError, match="LAW_CONFIG_FILE: there is no /now"):
+        validation.check_once()
+
+
 def test_suggestions_are_close_or_none():
     assert suggest("highpas", ["lowpass", "highpass"]) == (
         "; did you mean highpass?"

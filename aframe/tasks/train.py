@@ -1,7 +1,6 @@
 """Training of the network."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -167,7 +166,7 @@ class TrainLocal(PreprocessingParameters, AframeTask):
             RuntimeError: if it failed otherwise.
         """
         command = self.command()
-        environment = dict(os.environ)
+        environment = config.process_environment()
         if self.gpus:
             environment["CUDA_VISIBLE_DEVICES"] = self.gpus
         code = subprocess.run(command, env=environment, check=False).returncode
