@@ -114,15 +114,16 @@ class Run:
         code = self.start(*arguments).wait(WAIT_SECONDS)
         return code, self.log.read_text()
 
-    def stop_at(self, text, number, delay=0.0):
-        """Start, wait for a line, and signal the whole group."""
+    def stop_at(self, text, number, file=None):
+        """Start, wait for a line and a file, and signal the whole group."""
         process = self.start()
         deadline = time.monotonic() + WAIT_SECONDS
-        while text not in self.log.read_text():
+        while text not in self.log.read_text() or not (
+            file is None or (self.directory / file).exists()
+        ):
             assert process.poll() is None, self.log.read_text()
             assert time.monotonic() < deadline, self.log.read_text()
-            time.sleep(0.05)
-        time.sleep(delay)
+            time.sleep(0.02)
         os.killpg(process.pid, number)
         return process.wait(60)
 
@@ -157,14 +158,22 @@ def run(need, tmp_path_factory):
     reason = f"there is no {program}: scripts/install-triton installs it"
     need("triton", program.exists(), reason)
     run = Run(tmp_path_factory.mktemp("end-to-end"))
-    for stage, delay in (
-        ("aframe: FetchTrain branch 0 started", 0.3),
-        ("aframe: TrainLocal started", 8.0),
-        ("aframe: InferSegments branch 2 started", 0.2),
-        ("aframe: SandboxSV started", 2.0),
+    fetched = "data/train/background/background-1240579783-250.hdf5"
+    volume = "results/sensitive_volume"
+    for stage, begun, ended in (
+        ("FetchTrain branch 0", None, fetched),
+        ("TrainLocal", "training/last.ckpt", "training/manifest.json"),
+        ("InferSegments branch 2", None, "results/infer/background.hdf5"),
+        (
+            "SandboxSV",
+            f"{volume}/sensitive_volume.hdf5",
+            f"{volume}/summary.json",
+        ),
     ):
-        assert run.stop_at(stage, signal.SIGKILL, delay) == -signal.SIGKILL
+        line = f"aframe: {stage} started"
+        assert run.stop_at(line, signal.SIGKILL, begun) == -signal.SIGKILL
         assert run.no_process_is_left(), processes_of(run.directory)
+        assert not (run.directory / ended).exists()
     code, output = run.complete()
     assert code == 0, output
     return run
@@ -263,7 +272,7 @@ def test_no_server_is_left_behind(run, number):
     branches = run.directory / "results" / "infer" / "branches"
     for path in branches.glob("*/background.hdf5"):
         path.unlink()
-    assert run.stop_at("aframe: InferSegments branch 0 started", number, 0.5)
+    assert run.stop_at("aframe: InferSegments branch 0 started", number)
     assert run.no_process_is_left(), processes_of(run.directory)
     output = run.log.read_text()
     assert "interrupted; run again to continue" in output
