@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from conventions.errors import UserError
-
-Segment = tuple[float, float]
+from conventions.segments import Segment
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import law
+from conventions.segments import Segment, read
 
 from aframe import config, targets
 from aframe.parameters import (
@@ -14,24 +15,7 @@ from aframe.parameters import (
 )
 from aframe.targets import FileTarget
 from aframe.tasks.segments import Query, QueryParameters
-from aframe.timeslides import Segment
 from aframe.workflows import AframeWorkflow
-
-
-def read_segments(path: Path) -> list[Segment]:
-    """Read a list of segments.
-
-    Args:
-        path: a file in segwizard format.
-
-    Returns:
-        GPS start and end of each, s.
-    """
-    from igwn_segments.utils import fromsegwizard
-
-    with path.open() as file:
-        found = fromsegwizard(file, coltype=float)
-    return [(float(start), float(stop)) for start, stop in found]
 
 
 class Fetch(QueryParameters, AframeWorkflow):
@@ -77,7 +61,7 @@ class Fetch(QueryParameters, AframeWorkflow):
     def branch_plan(self) -> dict[int, Segment]:
         """One segment a branch."""
         path = self.segments_task().output().file
-        return dict(enumerate(read_segments(path)))
+        return dict(enumerate(read(path)))
 
     def branch_requires(self) -> dict[str, law.Task]:
         """The query."""

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import law
 import luigi
 from conventions.errors import UserError
+from conventions.segments import read
 
 from aframe import config, targets
 from aframe.base import AframeTask
@@ -21,7 +22,7 @@ from aframe.tasks.export import (
     PipelineParameters,
     ServingParameters,
 )
-from aframe.tasks.fetch import FetchTest, read_segments
+from aframe.tasks.fetch import FetchTest
 from aframe.tasks.train import PreprocessingParameters
 from aframe.tasks.waveforms import TestingWaveforms, TimeslideParameters
 from aframe.timeslides import Slide
@@ -98,7 +99,7 @@ class InferSegments(InferParameters, AframeWorkflow):
                 f"shifts: {list(self.shifts)} must have one multiple for "
                 f"each of ifos {list(self.ifos)}"
             )
-        pairs = read_segments(self.segments_task().output().file)
+        pairs = read(self.segments_task().output().file)
         count = slides.shifts_required(pairs, self.Tb)
         plan = slides.plan(pairs, count, zero_lag=self.zero_lag)
         return dict(enumerate(plan))

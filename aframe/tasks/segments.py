@@ -1,6 +1,7 @@
 """Which stretches of time have data."""
 
 import luigi
+from conventions.segments import write
 
 from aframe import config, targets
 from aframe.base import AframeTask
@@ -79,4 +80,4 @@ class Query(QueryParameters, AframeTask):
             max_duration=self.max_duration,
             host=self.host or None,
         )
-        segments.write(self.output().file, found)
+        write(self.output().file, found)

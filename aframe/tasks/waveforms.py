@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 import law
 import luigi
+from conventions.segments import read
 
 from aframe import config, targets
 from aframe.base import AframeTask
@@ -18,7 +19,7 @@ from aframe.parameters import (
     PathParameter,
 )
 from aframe.targets import FileTarget
-from aframe.tasks.fetch import FetchTest, FetchTrain, read_segments
+from aframe.tasks.fetch import FetchTest, FetchTrain
 from aframe.timeslides import (
     Placement,
     Slide,
@@ -225,7 +226,7 @@ class DeployTestingWaveforms(TestingWaveformsParameters, AframeWorkflow):
     def branch_plan(self) -> dict[int, Slide]:
         """One segment and shift a branch."""
         slides = self.timeslides
-        pairs = read_segments(self.segments_task().output().file)
+        pairs = read(self.segments_task().output().file)
         count = slides.shifts_required(pairs, self.Tb)
         if self.num_signals is not None:
             placement = Placement(

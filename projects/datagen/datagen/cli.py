@@ -9,6 +9,7 @@ from typing import Any
 
 from conventions.errors import UserError, exit_on_user_error
 from conventions.progress import plain
+from conventions.segments import write
 from jsonargparse import ActionConfigFile, ArgumentParser
 
 from datagen import segments
@@ -76,7 +77,7 @@ def query(
         max_duration=max_duration,
         host=host,
     )
-    segments.write(output, found)
+    write(output, found)
 
 
 def build_parser(

@@ -2,8 +2,7 @@
 
 import numpy as np
 from conventions.errors import UserError
-
-from datagen.segments import show
+from conventions.segments import show
 
 _SHOWN = 3
 

@@ -6,10 +6,11 @@ from fractions import Fraction
 
 import numpy as np
 from conventions.errors import UserError
+from conventions.segments import Segment, show
 from scipy import signal
 
 from datagen import gaps
-from datagen.segments import Segment, intersect, show
+from datagen.segments import intersect
 
 SAMPLE_RATES = (4096, 16384)
 """Sample rates (Hz) at which strain is published."""

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import h5py
 import pytest
-from datagen import cli, segments
+from conventions.segments import read
+from datagen import cli
 
 
 def run(text: str, tmp_path: Path) -> None:
@@ -19,7 +20,7 @@ def test_query_writes_segments(tmp_path: Path):
         " --start 1e9 --stop 1000000100 --max_duration 60",
         tmp_path,
     )
-    assert segments.read(tmp_path / "segments.txt") == [
+    assert read(tmp_path / "segments.txt") == [
         (1e9, 1e9 + 50),
         (1e9 + 50, 1e9 + 100),
     ]
