@@ -8,9 +8,19 @@ injections). Shift index ``i`` of multiples ``shifts`` reads interferometer
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 from conventions.errors import UserError
 from conventions.segments import Segment
+
+
+def _is_number(value: object) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and math.isfinite(value)
+
+
+def _refuse(name: str, value: object, accepted: str) -> NoReturn:
+    raise UserError(f"{name}: {value!r} is not accepted, only {accepted}")
 
 
 @dataclass(frozen=True)
@@ -47,7 +57,8 @@ class Timeslides:
 
     Raises:
         UserError: on construction, if the multiples do not shift every
-            interferometer against every other.
+            interferometer against every other, the length is negative or
+            the rate not positive.
     """
 
     shifts: tuple[float, ...]
@@ -55,7 +66,8 @@ class Timeslides:
     inference_sampling_rate: float
 
     def __post_init__(self) -> None:
-        if len(self.shifts) < 2 or min(self.shifts) < 0:
+        numbers = all(map(_is_number, self.shifts))
+        if not numbers or len(self.shifts) < 2 or min(self.shifts) < 0:
             raise UserError(
                 f"shifts: {list(self.shifts)} must give one multiple of at "
                 "least 0 s for each of two or more interferometers, such as "
@@ -66,6 +78,11 @@ class Timeslides:
                 f"shifts: {list(self.shifts)} must all differ, otherwise "
                 "interferometers are not shifted against each other"
             )
+        if not (_is_number(self.psd_length) and self.psd_length >= 0):
+            _refuse("psd_length", self.psd_length, "at least 0 s")
+        rate = self.inference_sampling_rate
+        if not (_is_number(rate) and rate > 0):
+            _refuse("inference_sampling_rate", rate, "more than 0 Hz")
 
     def seconds(self, index: int) -> tuple[float, ...]:
         """Shift of each interferometer at shift index ``index``, s."""
@@ -105,9 +122,11 @@ class Timeslides:
             Tb: background livetime that is wanted, s.
 
         Raises:
-            UserError: if all shifts of these segments together give less;
-                says how much.
+            UserError: if ``Tb`` is not positive, or all shifts of these
+                segments together give less; says how much.
         """
+        if not (_is_number(Tb) and Tb > 0):
+            _refuse("Tb", Tb, "more than 0 s")
         total, index = 0.0, 0
         while total < Tb:
             index += 1
@@ -156,11 +175,23 @@ class Placement:
         spacing: between two waveforms, s.
         buffer: kept free at both ends of the analysed span, s.
         duration: of a waveform, s.
+
+    Raises:
+        UserError: on construction, if the duration is not positive or
+            another value is negative.
     """
 
     spacing: float
     buffer: float
     duration: float
+
+    def __post_init__(self) -> None:
+        for name in ("spacing", "buffer"):
+            value = getattr(self, name)
+            if not (_is_number(value) and value >= 0):
+                _refuse(name, value, "at least 0 s")
+        if not (_is_number(self.duration) and self.duration > 0):
+            _refuse("waveform_duration", self.duration, "more than 0 s")
 
     def count(self, span: float) -> int:
         """Number of injections in ``span`` seconds."""
@@ -185,9 +216,11 @@ def shifts_for_signals(
         num_signals: injections that are wanted.
 
     Raises:
-        UserError: if there is not room for that many in all shifts; says
-            for how many there is.
+        UserError: if none are wanted, or there is not room for that many in
+            all shifts; says for how many there is.
     """
+    if num_signals < 1:
+        _refuse("num_signals", num_signals, "1 or more")
     total, index = 0, 0
     while total < num_signals:
         index += 1

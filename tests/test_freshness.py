@@ -7,11 +7,11 @@ import luigi
 import pytest
 from conventions.errors import UserError
 from conventions.files import complete
+from conventions.segments import read
 
 from aframe import freshness, targets
 from aframe.base import AframeTask
 from aframe.targets import FileTarget
-from aframe.tasks.fetch import read_segments
 from aframe.workflows import AframeWorkflow
 
 ORDER = ["ToySegments", "ToyFetch", "ToySlides", "ToyMerged"]
@@ -53,7 +53,7 @@ class ToyFetch(Toy, AframeWorkflow):
 
     def branch_plan(self):
         path = self.segments_task().output().file
-        return dict(enumerate(read_segments(path)))
+        return dict(enumerate(read(path)))
 
     def branch_requires(self):
         return {"segments": self.segments_task()}

@@ -1,4 +1,4 @@
-"""Lists of segments that a user gives: read strictly by every task."""
+"""What a user gives to workflows over segments: read strictly."""
 
 import pytest
 from conventions import segments
@@ -70,3 +70,29 @@ def test_a_good_list_is_one_branch_a_segment(listed):
         for path in (listed, given)
     ]
     assert plans == [{0: (1000, 1100), 1: (1100, 1200)}] * 2
+
+
+@pytest.mark.parametrize(
+    ("task", "setting", "message"),
+    [
+        ("FetchTest", 'glitches = {"rate": 10}', "glitches: 'rate' is unkn"),
+        ("FetchTest", 'psds = {"H1": 3, "L1": 3}', "psds: 3 is neither"),
+        ("DeployTestingWaveforms", "Tb = -1", "Tb: -1.0 is not accepted"),
+        ("DeployTestingWaveforms", 'shifts = ["0", "1"]', "shifts: ['0', '1"),
+        (
+            "InferSegments",
+            "inference_sampling_rate = 0",
+            "inference_sampling_rate: 0.0 is not accepted",
+        ),
+    ],
+)
+def test_a_value_without_meaning_ends_in_a_message(
+    law, listed, write_config, task, setting, message
+):
+    segments.write(listed, [(1000, 1100)])
+    config = write_config(f"[luigi_base]\n{setting}\n")
+    result = law(f"aframe.{task}", LAW_CONFIG_FILE=str(config))
+    output = result.stdout + result.stderr
+    assert result.returncode
+    assert "Traceback" not in output
+    assert message in output

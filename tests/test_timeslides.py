@@ -103,6 +103,50 @@ def test_multiples_that_shift_nothing_are_refused(shifts):
         Timeslides(shifts, 64, 4)
 
 
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ((("0", "1"), 64, 4), r"shifts: \['0', '1'\] must give"),
+        (((0, math.nan), 64, 4), "shifts"),
+        (((0, 1), -1, 4), "psd_length: -1 is not .* at least 0 s"),
+        (((0, 1), 64, 0), "inference_sampling_rate: 0 is not .* 0 Hz"),
+        (((0, 1), 64, -4.0), "inference_sampling_rate: -4.0"),
+        (((0, 1), 64, math.inf), "inference_sampling_rate: inf"),
+    ],
+    ids=str,
+)
+def test_values_without_meaning_are_refused(values, message):
+    with pytest.raises(UserError, match=message):
+        Timeslides(*values)
+
+
+@pytest.mark.parametrize("wanted", [0, -1.0, math.nan, math.inf])
+def test_a_livetime_is_positive(wanted):
+    with pytest.raises(UserError, match=f"Tb: {wanted} is not accepted"):
+        SLIDES.shifts_required([(0, 999)], wanted)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ((-1, 0, 8), "spacing: -1"),
+        ((0, -1, 8), "buffer: -1"),
+        ((0, 0, 0), "waveform_duration: 0 is not .* more than 0 s"),
+        ((-8, 0, 8), "spacing: -8"),
+    ],
+    ids=str,
+)
+def test_waveforms_follow_each_other(values, message):
+    with pytest.raises(UserError, match=message):
+        Placement(*values)
+
+
+@pytest.mark.parametrize("wanted", [0, -5])
+def test_signals_are_wanted(wanted):
+    with pytest.raises(UserError, match=f"num_signals: {wanted} is not"):
+        shifts_for_signals(SLIDES, Placement(16, 16, 8), [(0, 999)], wanted)
+
+
 def test_unreachable_livetime_names_what_is_reachable():
     with pytest.raises(UserError, match=r"5 s in all"):
         Timeslides((0, 30), 64, 4).shifts_required([(0, 99)], 100)

@@ -78,6 +78,9 @@ class Fetch(QueryParameters, AframeWorkflow):
 
         start, stop = self.branch_data
         output = self.output().file
+        glitches = (
+            GlitchConfig.from_mapping(self.glitches) if self.glitches else None
+        )
         background.fetch(
             output,
             source=self.source,
@@ -87,7 +90,7 @@ class Fetch(QueryParameters, AframeWorkflow):
             sample_rate=self.sample_rate,
             psds=dict(self.psds),
             seed=self.seed,
-            glitches=GlitchConfig(**self.glitches) if self.glitches else None,
+            glitches=glitches,
             host=self.host or None,
         )
 

@@ -1,8 +1,11 @@
 """The sensitive volume of the search."""
 
-from typing import ClassVar
+import json
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import luigi
+from conventions.errors import UserError
 
 from aframe import config, targets
 from aframe.base import AframeTask
@@ -11,6 +14,34 @@ from aframe.targets import FileTarget
 from aframe.tasks.export import PipelineParameters
 from aframe.tasks.infer import Infer
 from aframe.tasks.waveforms import TestingWaveforms
+
+
+def mass_pairs(mass_combos: Sequence[Any]) -> list[tuple[float, float]]:
+    """Check that each target population has two masses.
+
+    Args:
+        mass_combos: pairs of source masses, solar masses.
+
+    Returns:
+        The pairs.
+
+    Raises:
+        UserError: if there is none, or one is not a pair of numbers.
+    """
+    pairs = [
+        tuple(pair)
+        for pair in mass_combos
+        if isinstance(pair, list | tuple)
+        and len(pair) == 2
+        and all(type(mass) in (int, float) for mass in pair)
+    ]
+    if not pairs or len(pairs) < len(mass_combos):
+        shown = json.dumps(mass_combos, default=dict)
+        raise UserError(
+            f"mass_combos: {shown} is not a list of pairs of masses, such "
+            "as [[35, 35], [35, 20]]"
+        )
+    return pairs
 
 
 class SensitiveVolume(PipelineParameters, AframeTask):
@@ -62,5 +93,7 @@ class SensitiveVolume(PipelineParameters, AframeTask):
             prior=self.source_prior,
             prior_arguments=dict(self.prior_args),
             ifos=self.ifos,
-            populations=[Population(*pair) for pair in self.mass_combos],
+            populations=[
+                Population(*pair) for pair in mass_pairs(self.mass_combos)
+            ],
         )

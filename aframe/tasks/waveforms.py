@@ -228,10 +228,10 @@ class DeployTestingWaveforms(TestingWaveformsParameters, AframeWorkflow):
         slides = self.timeslides
         pairs = read(self.segments_task().output().file)
         count = slides.shifts_required(pairs, self.Tb)
+        placement = Placement(
+            self.spacing, self.buffer, self.waveform_duration
+        )
         if self.num_signals is not None:
-            placement = Placement(
-                self.spacing, self.buffer, self.waveform_duration
-            )
             count = min(
                 count,
                 shifts_for_signals(slides, placement, pairs, self.num_signals),

@@ -1,7 +1,9 @@
 """Poisson-distributed sine-Gaussian glitches in simulated strain."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from conventions.errors import UserError
@@ -43,16 +45,17 @@ class GlitchConfig:
     quality: tuple[float, float] = (4.0, 20.0)
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.rate_per_hour) and self.rate_per_hour >= 0):
+        if not (_is_number(self.rate_per_hour) and self.rate_per_hour >= 0):
             raise UserError(
                 f"glitches: rate_per_hour = {self.rate_per_hour!r} is not "
                 f"zero or positive"
             )
         for field in fields(self)[1:]:
-            limits = list(getattr(self, field.name))
-            if len(limits) != 2 or not 0 < limits[0] <= limits[1] < math.inf:
+            limits = getattr(self, field.name)
+            if not _is_range(limits):
+                shown = list(limits) if isinstance(limits, tuple) else limits
                 raise UserError(
-                    f"glitches: {field.name} = {limits!r} is not a lowest "
+                    f"glitches: {field.name} = {shown!r} is not a lowest "
                     f"and a highest positive number"
                 )
         longest = _EXTENT * _decay_time(self.frequency[0], self.quality[1])
@@ -62,6 +65,30 @@ class GlitchConfig:
                 f"{self.frequency[0]:g} Hz lasts {longest:.3g} s to each "
                 f"side, at most {BLOCK_DURATION} s are accepted"
             )
+
+    @classmethod
+    def from_mapping(cls, settings: Mapping[str, Any]) -> "GlitchConfig":
+        """Make a population of what a configuration gives.
+
+        Args:
+            settings: attributes by name.
+
+        Raises:
+            UserError: for an unknown name, without a rate, or for values
+                that are not accepted.
+        """
+        known = [field.name for field in fields(cls)]
+        for name in settings:
+            if name not in known:
+                raise UserError(
+                    f"glitches: {name!r} is unknown, accepted are "
+                    f"{', '.join(known)}"
+                )
+        if "rate_per_hour" not in settings:
+            raise UserError(
+                f"glitches: {dict(settings)!r} does not give rate_per_hour"
+            )
+        return cls(**settings)
 
 
 @dataclass(frozen=True)
@@ -229,6 +256,20 @@ def optimal_snr(
     spectrum = fft.rfft(signal, n=size)[band] / sample_rate
     power = np.abs(spectrum) ** 2 / psd(frequencies[band])
     return math.sqrt(4 * power.sum() * sample_rate / size)
+
+
+def _is_number(value: object) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and math.isfinite(value)
+
+
+def _is_range(value: object) -> bool:
+    return (
+        isinstance(value, list | tuple)
+        and len(value) == 2
+        and all(map(_is_number, value))
+        and 0 < value[0] <= value[1]
+    )
 
 
 def _decay_time(frequency: float, quality: float) -> float:

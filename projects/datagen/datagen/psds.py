@@ -97,6 +97,11 @@ def load(name: str | Path) -> Psd:
         UserError: if there is no such file or curve, it is of none of these
             kinds, or its frequencies do not increase.
     """
+    if not isinstance(name, str | Path):
+        raise UserError(
+            f"psds: {name!r} is neither the path of a file nor the name of a "
+            "curve"
+        )
     path = Path(name)
     if not path.is_file():
         path = _curve(str(name))

@@ -154,3 +154,33 @@ def test_frequencies_outside_the_band_are_an_error(flat_psd, frequency):
     config = GlitchConfig(1, frequency=frequency)
     with pytest.raises(UserError, match=r"not within \[20, 512\) Hz"):
         add(flat_psd, config)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            {"rate": 10},
+            "glitches: 'rate' is unknown, accepted are rate_per_hour, snr, "
+            "frequency, quality",
+        ),
+        ({"snr": [5, 50]}, "does not give rate_per_hour"),
+        ({"rate_per_hour": "10"}, "rate_per_hour = '10' is not"),
+        ({"rate_per_hour": True}, "rate_per_hour = True is not"),
+        ({"rate_per_hour": 1, "snr": 5}, "snr = 5 is not a lowest"),
+        ({"rate_per_hour": 1, "snr": "ab"}, "snr = 'ab' is not a lowest"),
+        (
+            {"rate_per_hour": 1, "quality": ["4", "9"]},
+            r"quality = \['4', '9'\] is not a lowest",
+        ),
+    ],
+    ids=str,
+)
+def test_settings_without_meaning_are_refused(settings, message):
+    with pytest.raises(UserError, match=message):
+        GlitchConfig.from_mapping(settings)
+
+
+def test_settings_are_a_population():
+    settings = {"rate_per_hour": 2, "snr": (5, 9)}
+    assert GlitchConfig.from_mapping(settings) == GlitchConfig(2, (5, 9))

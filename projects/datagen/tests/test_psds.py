@@ -97,3 +97,9 @@ def test_hdf5_without_spacing_is_named(tmp_path: Path):
 def test_unknown_curves_are_named_with_those_known(name: str):
     with pytest.raises(UserError, match=f"PSD '{name}'.*AdV_asd"):
         psds.load(name)
+
+
+@pytest.mark.parametrize("name", [3, None, ["curve"]], ids=str)
+def test_names_are_strings(name):
+    with pytest.raises(UserError, match=r"^psds: .* is neither the path"):
+        psds.load(name)
