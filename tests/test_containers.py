@@ -150,6 +150,7 @@ def test_a_failed_build_shows_the_log_and_leaves_no_image(
 ):
     project = tmp_path / "projects" / "broken"
     project.mkdir(parents=True)
+    (tmp_path / "pyproject.toml").write_text("")
     (project / "poetry.lock").write_text("")
     (project / "pyproject.toml").write_text('[project]\nversion = "1"\n')
     (project / "apptainer.def").write_text(

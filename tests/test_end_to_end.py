@@ -332,7 +332,8 @@ def test_an_error_in_a_container_is_shown(run, infer_image):
     config = run.directory / "demo.cfg"
     config.write_text(
         f"{TINY_CFG}\n[luigi_InferSegments]\nsandbox = apptainer\n"
-        f"image = {infer_image}\nintegration_window_length = 0.01\n"
+        f"image = {infer_image}\n\n"
+        "[luigi_Infer]\nintegration_window_length = 0.01\n"
     )
     try:
         code, output = run.complete()
