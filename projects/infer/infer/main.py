@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,38 @@ from infer.data import SegmentReader
 from infer.layout import StreamLayout
 from infer.postprocess import Postprocessor
 from infer.settings import SearchSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlideFiles:
+    """One shift of a segment, and where what is found in it goes.
+
+    Attributes:
+        shifts: delay of each channel, in seconds.
+        background: file of the background's events.
+        livetime: file of the stretches that were analysed.
+        injections: the injection file; None for none.
+        foreground: file of the recovered injections; needed with
+            injections.
+        timeseries: file of the network's outputs; None to keep none.
+
+    Raises:
+        UserError: on construction, if only one of injections and foreground
+            is given.
+    """
+
+    shifts: Sequence[float]
+    background: Path
+    livetime: Path
+    injections: Path | None = None
+    foreground: Path | None = None
+    timeseries: Path | None = None
+
+    def __post_init__(self) -> None:
+        if (self.injections is None) != (self.foreground is None):
+            raise UserError(
+                "injections and foreground must both be given, or neither"
+            )
 
 
 def read_injections(
