@@ -122,14 +122,19 @@ def repository(directory: Path) -> dict[str, FileTarget]:
     return {"manifest": manifest, **configs, **programs}
 
 
-def events(directory: Path, *, zero_lag: bool) -> dict[str, FileTarget]:
+def events(
+    directory: Path, *, zero_lag: bool, timeseries: bool = False
+) -> dict[str, FileTarget]:
     """Merged results of a search.
 
     Args:
         directory: where they are.
         zero_lag: whether the unshifted data were searched.
+        timeseries: whether the outputs of the network were kept; their file
+            is an index by start and shift.
     """
-    names = ["background", "foreground"] + ["0lag"] * zero_lag
+    names = ["background", "foreground", "livetime"]
+    names += ["0lag"] * zero_lag + ["timeseries"] * timeseries
     merged = {name: FileTarget(directory / f"{name}.hdf5") for name in names}
     return merged | {"settings": FileTarget(directory / "settings.json")}
 
