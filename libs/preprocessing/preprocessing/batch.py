@@ -16,11 +16,24 @@ class BatchWhitener(torch.nn.Module):
     stream, the background; it whitens the rest of all streams, so that an
     injection never contaminates the PSD it is whitened with.
 
+    No channel depends on another. What whitens the same data of a channel
+    again and again, as time-slides do, can take the steps one by one:
+    ``estimate`` (PSD of each channel), ``whitener`` (filter and whitening)
+    and :meth:`cut` on channels in any grouping give the numbers of
+    :meth:`forward`.
+
     Args:
         config: the settings of the network.
         psd_length: seconds of data that the PSD is estimated from.
         inference_sampling_rate: kernels per second, in Hz.
         batch_size: kernels per stream.
+
+    Attributes:
+        psd_size: samples that the PSD is estimated from.
+        stride: samples between two kernels.
+        kernel_size: samples in a kernel.
+        estimate: the PSD of data of ``psd_size`` samples.
+        whitener: whitens the samples that follow those.
 
     Raises:
         UserError: if a length is not a whole number of samples or the PSD
@@ -44,6 +57,23 @@ class BatchWhitener(torch.nn.Module):
         self.estimate = PsdEstimator(config.sample_rate, config.fftlength)
         self.whitener = Whitener(config)
 
+    def cut(self, whitened: Tensor) -> Tensor:
+        """Cut whitened stretches into overlapping kernels.
+
+        Args:
+            whitened: of shape ``(stream, ifo, time)``.
+
+        Returns:
+            Kernels of shape ``(stream * kernels, ifo, kernel_size)``: all
+            of the first stream, then all of the next. The first begins
+            with the stretch, each ``stride`` samples after the one before;
+            samples behind the last whole one are left.
+        """
+        kernels = whitened.unfold(-1, self.kernel_size, self.stride)
+        kernels = kernels.transpose(1, 2)
+        shape = [-1, whitened.size(1), self.kernel_size]
+        return kernels.reshape(shape).contiguous()
+
     def forward(self, full: Tensor) -> Tensor:
         """Make the kernels of one request.
 
@@ -61,8 +91,4 @@ class BatchWhitener(torch.nn.Module):
             of ``full``.
         """
         psd = self.estimate(full[0, :, : self.psd_size])
-        whitened = self.whitener(full[:, :, self.psd_size :], psd)
-        kernels = whitened.unfold(-1, self.kernel_size, self.stride)
-        kernels = kernels.transpose(1, 2)
-        shape = [-1, full.size(1), self.kernel_size]
-        return kernels.reshape(shape).contiguous()
+        return self.cut(self.whitener(full[:, :, self.psd_size :], psd))

@@ -14,6 +14,7 @@ from conventions.files import complete
 from preprocessing.config import Preprocessing
 
 FORMAT = "aframe-manifest-1"
+WHITENED = "whitened"
 REPOSITORY_FIELDS = (
     "psd_length",
     "inference_sampling_rate",
@@ -35,10 +36,34 @@ class InputSpec:
     Attributes:
         name: of the input.
         shape: of one sample, without the batch dimension.
+        representation: what it is made of whitened kernels by; a name in
+            ``preprocessing.representations``.
+        arguments: of the representation, by name.
     """
 
     name: str
     shape: tuple[int, ...]
+    representation: str = WHITENED
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Self:
+        """Build from JSON; one without a representation is whitened."""
+        return cls(
+            content["name"],
+            tuple(content["shape"]),
+            content.get("representation", WHITENED),
+            dict(content.get("arguments", {})),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Ready for JSON; what is the default is left out."""
+        content = {"name": self.name, "shape": list(self.shape)}
+        if self.representation != WHITENED:
+            content["representation"] = self.representation
+        if self.arguments:
+            content["arguments"] = dict(self.arguments)
+        return content
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +75,7 @@ class Manifest:
         left_pad: coalescences were at least this far from the kernel's left
             edge in training, in seconds.
         right_pad: the same for the right edge, in seconds.
-        inputs: name and shape of the network's inputs.
+        inputs: the network's inputs, in the order of its arguments.
         versions: of the packages that trained it.
         git_revision: of the code that trained it, None if unknown.
         weights_sha256: checksum of ``model.pt``.
@@ -100,10 +125,7 @@ class Manifest:
 
     @classmethod
     def _from_dict(cls, content: Mapping[str, Any]) -> Self:
-        inputs = tuple(
-            InputSpec(spec["name"], tuple(spec["shape"]))
-            for spec in content["inputs"]
-        )
+        inputs = tuple(map(InputSpec.from_dict, content["inputs"]))
         return cls(
             preprocessing=Preprocessing.from_dict(content),
             left_pad=content["left_pad"],
@@ -122,10 +144,7 @@ class Manifest:
             **self.preprocessing.to_dict(),
             "left_pad": self.left_pad,
             "right_pad": self.right_pad,
-            "inputs": [
-                {"name": spec.name, "shape": list(spec.shape)}
-                for spec in self.inputs
-            ],
+            "inputs": [spec.to_dict() for spec in self.inputs],
             "versions": dict(self.versions),
             "git_revision": self.git_revision,
             "weights_sha256": self.weights_sha256,
