@@ -40,7 +40,6 @@ RUN_SCRIPT = """#!/usr/bin/env bash
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
-python -m aframe.validation "$LAW_CONFIG_FILE"
 exec law run aframe.pipelines.sandbox.Sandbox "$@"
 """
 
@@ -103,8 +102,14 @@ def write(directory: Path, files: dict[str, str], *, force: bool) -> None:
         force: replace files that differ.
 
     Raises:
-        UserError: naming the files that are there with another content.
+        UserError: naming the files that are there with another content, or
+            a directory in which no server can start.
     """
+    if " " in str(directory):
+        raise UserError(
+            f"directory: {str(directory)!r} has a space, and Triton's Python "
+            "backend cannot start a network below it; name one without"
+        )
     changed = [
         name
         for name, content in files.items()

@@ -1,7 +1,7 @@
 """Checks of configuration files: sections, keys, references and values.
 
-``python -m aframe.validation FILE`` checks references alone, and before law
-reads the file; everything else is checked by the first task.
+References are checked before law reads the file, everything else by the
+first task.
 """
 
 import configparser
@@ -9,14 +9,13 @@ import difflib
 import functools
 import importlib
 import re
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import luigi
-from conventions.errors import UserError, exit_on_user_error
+from conventions.errors import UserError
 
 from aframe import config
 
@@ -309,14 +308,3 @@ def check_before_law() -> None:
     file = config.named_config_file() or Path.cwd() / "law.cfg"
     if file.is_file():
         ConfigFile.read(file).check_references()
-
-
-@exit_on_user_error()
-def main(arguments: list[str] | None = None) -> None:
-    """Check the references of the file named on the command line."""
-    for name in arguments if arguments is not None else sys.argv[1:]:
-        ConfigFile.read(Path(name)).check_references()
-
-
-if __name__ == "__main__":
-    main()

@@ -12,7 +12,7 @@ def run(*arguments):
 
 @pytest.mark.parametrize("mode", sorted(init.MODES))
 def test_writes_a_run_that_can_be_listed(tmp_path, mode):
-    directory = tmp_path / "a run"
+    directory = tmp_path / "run's"
     run("--mode", mode, "-d", directory)
     assert {p.name for p in directory.iterdir()} == {
         *init.MODES[mode],
@@ -78,6 +78,14 @@ def test_changed_files_are_kept_unless_forced(tmp_path, capsys):
     assert config.read_text() == "; mine\n"
     run("--mode", "demo", "-d", tmp_path, "--force")
     assert config.read_text() == (init.CONFIGS / "demo.cfg").read_text()
+
+
+def test_a_space_in_the_path_is_refused_at_once(tmp_path, capsys):
+    with pytest.raises(SystemExit) as caught:
+        run("--mode", "demo", "-d", tmp_path / "a run" / "demo")
+    assert caught.value.code == 2
+    assert "a run/demo' has a space" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_unknown_modes_are_refused(tmp_path, capsys):

@@ -45,14 +45,6 @@ def test_mistakes_in_the_file_are_named(write_config, mistake):
         validation.check(write_config(content))
 
 
-def test_references_are_checked_without_law(write_config, capsys):
-    content, _ = MISTAKES["reference to no key"]
-    with pytest.raises(SystemExit) as caught:
-        validation.main([str(write_config(content))])
-    assert caught.value.code == 2
-    assert "refers to highpas of [luigi_base]" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize("name", ["base.cfg", "bbh.cfg", "demo.cfg"])
 def test_shipped_files_are_valid(configs, name):
     validation.check(configs / name)
