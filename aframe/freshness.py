@@ -6,6 +6,8 @@ and none of their outputs is newer than its own. See
 """
 
 import time
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import law
 from law.util import flatten
@@ -49,13 +51,35 @@ def _is_current(task: law.Task) -> bool:
     outputs = targets.files(task.output())
     for target in outputs:
         config.require_set(target.file)
-    if not all(target.exists() for target in outputs):
-        return False
-    oldest = min(target.modified() for target in outputs)
-    return all(
-        upstream.complete() and newest(upstream) <= oldest
-        for upstream in flatten(task.requires())
+    upstream = flatten(task.requires())
+    return (
+        all(target.exists() for target in outputs)
+        and all(other.complete() for other in upstream)
+        and _none_is_newer(upstream, outputs)
     )
+
+
+def is_made_after(outputs: Any, upstream: Iterable[law.Task]) -> bool:
+    """Whether outputs exist and are not older than what they are made from.
+
+    A task with many outputs asks this for each, to make no more than it
+    has to.
+
+    Args:
+        outputs: some outputs of a task, nested as in its ``output``.
+        upstream: the tasks that it requires, all complete.
+    """
+    found = targets.files(outputs)
+    return all(target.exists() for target in found) and _none_is_newer(
+        upstream, found
+    )
+
+
+def _none_is_newer(
+    upstream: Iterable[law.Task], outputs: Sequence[targets.FileTarget]
+) -> bool:
+    oldest = min(target.modified() for target in outputs)
+    return all(newest(task) <= oldest for task in upstream)
 
 
 def newest(task: law.Task) -> int:

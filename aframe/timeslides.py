@@ -5,6 +5,7 @@ injections). Shift index ``i`` of multiples ``shifts`` reads interferometer
 ``j`` starting ``i * shifts[j]`` seconds late.
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -165,6 +166,31 @@ class Timeslides:
             for index in range(first, num_shifts + 1)
             if self.is_analysable(pair, self.seconds(index))
         ]
+
+
+def grouped(slides: Sequence[Slide], size: int) -> list[tuple[Slide, ...]]:
+    """Slides that are searched together, having one segment's strain.
+
+    Args:
+        slides: a plan, segment by segment.
+        size: most slides of a group.
+
+    Returns:
+        The slides in their order, in groups of one segment.
+
+    Raises:
+        UserError: if the size is less than 1.
+    """
+    if size < 1:
+        _refuse("slides_per_branch", size, "1 or more")
+    groups = []
+    for _, members in itertools.groupby(slides, lambda slide: slide.index):
+        segment = tuple(members)
+        groups += [
+            segment[first : first + size]
+            for first in range(0, len(segment), size)
+        ]
+    return groups
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,32 @@ class ToySlides(Toy, AframeWorkflow):
         self.write(self.output()["slide"])
 
 
+class ToyMany(Toy, AframeWorkflow):
+    """Makes two files a branch, and only those that it has to."""
+
+    reqs: ClassVar = {"fetch": ToyFetch}
+
+    def segments_task(self):
+        return ToySegments.req(self)
+
+    def branch_plan(self):
+        return {0: 0, 1: 1}
+
+    def branch_requires(self):
+        return {"fetch": ToyFetch.req(self, branch=self.branch_data)}
+
+    def branch_output(self):
+        return [
+            {"file": self.file("many", self.branch, name)} for name in "ab"
+        ]
+
+    def run(self):
+        upstream = self.requires().values()
+        for files in self.output():
+            if not freshness.is_made_after(files, upstream):
+                self.write(files["file"], files["file"].path)
+
+
 class ToyMerged(Toy, AframeTask):
     reqs: ClassVar = {"slides": ToySlides}
 
@@ -113,11 +139,11 @@ SLIDES = [f"ToySlides{i}" for i in range(4)]
 def build(tmp_path):
     """Runs the toy pipeline; returns what was made."""
 
-    def run(workers=1):
+    def run(workers=1, final=ToyMerged):
         freshness.forget()
         luigi.task_register.Register.clear_instance_cache()
         Toy.made.clear()
-        task = ToyMerged(directory=str(tmp_path))
+        task = final(directory=str(tmp_path))
         assert luigi.build([task], local_scheduler=True, workers=workers)
         freshness.forget()
         assert task.complete()
@@ -184,3 +210,19 @@ def test_an_unset_directory_is_named_not_assumed():
     assert not task.output().exists()
     with pytest.raises(UserError, match="AFRAME_NOT_SET is not set"):
         task.complete()
+
+
+def test_a_branch_of_many_files_makes_those_that_are_missing(build, tmp_path):
+    many = [*["ToyMany0"] * 2, *["ToyMany1"] * 2]
+    assert build(final=ToyMany) == ["ToyFetch0", "ToyFetch1", *many] + [
+        "ToySegments"
+    ]
+    assert build(final=ToyMany) == []
+    kept = (tmp_path / "many/1/a").stat().st_mtime_ns
+    (tmp_path / "many/1/b").unlink()
+    assert build(final=ToyMany) == ["ToyMany1"]
+    assert (tmp_path / "many/1/a").stat().st_mtime_ns == kept
+    (tmp_path / "many/0").rename(tmp_path / "many/.0")
+    assert build(final=ToyMany) == ["ToyMany0", "ToyMany0"]
+    os.utime(tmp_path / "fetch/1")
+    assert build(final=ToyMany) == ["ToyMany1", "ToyMany1"]

@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import pytest
@@ -5,7 +6,12 @@ from conventions.errors import UserError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aframe.timeslides import Placement, Timeslides, shifts_for_signals
+from aframe.timeslides import (
+    Placement,
+    Timeslides,
+    grouped,
+    shifts_for_signals,
+)
 
 SLIDES = Timeslides(shifts=(0, 1), psd_length=64, inference_sampling_rate=4)
 
@@ -186,3 +192,20 @@ def test_signals_fit_or_the_room_is_named(segments, wanted):
     count = shifts_for_signals(SLIDES, placement, segments, wanted)
     assert sum(map(room, range(1, count + 1))) >= wanted
     assert sum(map(room, range(1, count))) < wanted
+
+
+@given(timeslides(), segment_lists(), st.integers(1, 9), st.booleans())
+def test_groups_are_the_plan_cut_at_segments(slides, segments, size, zero_lag):
+    plan = slides.plan(segments, 7, zero_lag=zero_lag)
+    groups = grouped(plan, size)
+    assert [slide for group in groups for slide in group] == plan
+    for group in groups:
+        assert 1 <= len(group) <= size
+        assert len({slide.index for slide in group}) == 1
+    for one, other in itertools.pairwise(groups):
+        assert len(one) == size or one[0].index != other[0].index
+
+
+def test_a_group_has_at_least_one_slide():
+    with pytest.raises(UserError, match="slides_per_branch: 0"):
+        grouped([], 0)
