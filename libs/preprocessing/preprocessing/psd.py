@@ -94,9 +94,9 @@ def _median(power: Tensor) -> Tensor:
     if count <= 17:
         low, high = _middle(list(power.unbind(-2)))
     else:
-        ordered = power.sort(dim=-2).values
-        low = ordered.select(-2, (count - 1) // 2)
-        high = ordered.select(-2, count // 2)
+        half = power.transpose(-1, -2).topk(count // 2 + 1, largest=False)
+        low = half.values[..., (count - 1) // 2]
+        high = half.values[..., count // 2]
     return (low + high) / (2 * median_bias(count))
 
 

@@ -1,3 +1,4 @@
+import dataclasses
 import hashlib
 import json
 
@@ -37,6 +38,23 @@ def test_round_trip(manifest, tmp_path):
     assert content["inputs"] == [{"name": "whitened", "shape": [2, 1536]}]
     assert "psd_length" not in content
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_representations_round_trip(manifest, tmp_path):
+    inputs = (
+        *manifest.inputs,
+        InputSpec("slow", (4, 64), "heterodyned", {"chirp_mass": [1.2, 2]}),
+    )
+    several = dataclasses.replace(manifest, inputs=inputs)
+    several.write(tmp_path / "manifest.json")
+    assert Manifest.read(tmp_path / "manifest.json") == several
+    content = json.loads((tmp_path / "manifest.json").read_text())
+    assert content["inputs"][1] == {
+        "name": "slow",
+        "shape": [4, 64],
+        "representation": "heterodyned",
+        "arguments": {"chirp_mass": [1.2, 2]},
+    }
 
 
 def test_extended_round_trip(manifest, tmp_path):
