@@ -1,9 +1,11 @@
-"""Fixtures: power spectral densities and a server of open data."""
+"""Fixtures: power spectral densities, servers of open data and flags."""
 
 import json
 import threading
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
@@ -18,18 +20,10 @@ def flat_psd() -> Psd:
     return Psd(np.array([0.0, 4096.0]), np.array([1e-46, 1e-46]), "flat")
 
 
-class OpenDataServer:
-    """Answers what the clients of GWOSC ask, from dictionaries.
-
-    ``segments`` maps a flag to its segments, ``files`` an ifo to paths of
-    strain files; names in ``broken`` are answered by 404 instead. Lists
-    come in pages of one entry.
-    """
+class LocalServer:
+    """A server on this machine; notes the paths that it was asked for."""
 
     def __init__(self) -> None:
-        self.segments: dict[str, list[tuple[int, int]]] = {}
-        self.files: dict[str, list[Path]] = {}
-        self.broken: set[str] = set()
         self.requests: list[str] = []
         owner = self
 
@@ -46,7 +40,7 @@ class OpenDataServer:
             target=self._server.serve_forever, kwargs={"poll_interval": 0.02}
         )
 
-    def __enter__(self) -> "OpenDataServer":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -54,6 +48,27 @@ class OpenDataServer:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+
+    def send(self, request: BaseHTTPRequestHandler, body: bytes) -> None:
+        request.send_response(200)
+        request.send_header("Content-Length", str(len(body)))
+        request.end_headers()
+        request.wfile.write(body)
+
+
+class OpenDataServer(LocalServer):
+    """Answers what the clients of GWOSC ask, from dictionaries.
+
+    ``segments`` maps a flag to its segments, ``files`` an ifo to paths of
+    strain files; names in ``broken`` are answered by 404 instead. Lists
+    come in pages of one entry.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.segments: dict[str, list[tuple[int, int]]] = {}
+        self.files: dict[str, list[Path]] = {}
+        self.broken: set[str] = set()
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         self.requests.append(request.path)
@@ -91,7 +106,7 @@ class OpenDataServer:
         if name in self.broken or not found:
             request.send_error(404)
         else:
-            self._send(request, found[0].read_bytes())
+            self.send(request, found[0].read_bytes())
 
     def _send_page(
         self,
@@ -112,20 +127,60 @@ class OpenDataServer:
             "results": entries[page : page + 1],
             "next": f"{self.host}{path}?{query}" if more else None,
         }
-        self._send(request, json.dumps(answer).encode())
+        self.send(request, json.dumps(answer).encode())
 
-    def _send(self, request: BaseHTTPRequestHandler, body: bytes) -> None:
-        request.send_response(200)
-        request.send_header("Content-Length", str(len(body)))
-        request.end_headers()
-        request.wfile.write(body)
+
+class SegmentDatabase(LocalServer):
+    """Answers what the client of DQSEGDB asks, from a dictionary.
+
+    ``flags`` maps ifo, name and version to known and active segments.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flags: dict[tuple[str, str, int], tuple[list, list]] = {}
+
+    def answer(self, request: BaseHTTPRequestHandler) -> None:
+        self.requests.append(request.path)
+        match urlsplit(request.path).path.strip("/").split("/"):
+            case ["dq", ifo, name]:
+                versions = [
+                    v for i, n, v in self.flags if (i, n) == (ifo, name)
+                ]
+                answer = {"version": versions, "resource_type": "version"}
+            case ["dq", ifo, name, version]:
+                found = self.flags.get((ifo, name, int(version)))
+                answer = found and {
+                    "ifo": ifo,
+                    "name": name,
+                    "version": int(version),
+                    "known": found[0],
+                    "active": found[1],
+                }
+            case _:
+                answer = None
+        if answer is None:
+            request.send_error(404)
+        else:
+            self.send(request, json.dumps(answer).encode())
 
 
 @pytest.fixture
-def open_data(monkeypatch: pytest.MonkeyPatch) -> OpenDataServer:
-    """A server without data."""
+def without_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+
+@pytest.fixture
+def segment_database(without_proxy: None) -> Iterator[SegmentDatabase]:
+    """A database without flags."""
+    with SegmentDatabase() as server:
+        yield server
+
+
+@pytest.fixture
+def open_data(without_proxy: None) -> Iterator[OpenDataServer]:
+    """A server without data."""
     with OpenDataServer() as server:
         yield server
 
