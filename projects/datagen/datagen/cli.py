@@ -9,13 +9,16 @@ from typing import Any
 
 from conventions.errors import UserError, exit_on_user_error
 from conventions.progress import plain
-from conventions.segments import write
+from conventions.segments import read, write
 from jsonargparse import ActionConfigFile, ArgumentParser
 
 from datagen import segments
+from datagen.vetos import VetoSources
+from datagen.vetos import vetos as collect_vetos
 
 COMMANDS = {
     "query": ("datagen.cli:query", "find segments of time to analyse"),
+    "vetos": ("datagen.cli:vetos", "collect times that a search leaves out"),
     "background": (
         "datagen.background:fetch",
         "make or fetch one file of background strain",
@@ -78,6 +81,28 @@ def query(
         host=host,
     )
     write(output, found)
+
+
+def vetos(
+    output: Path,
+    categories: list[str],
+    ifos: list[str],
+    segments: Path,
+    sources: VetoSources,
+) -> None:
+    """Collect vetoed times in one file.
+
+    Args:
+        output: file to be written, such as ``vetos.hdf5``.
+        categories: CAT1, CAT2, ..., GATES, SEGMENTS, CATALOG.
+        ifos: interferometers.
+        segments: file of the segments that are searched.
+        sources: where the times come from.
+
+    Raises:
+        UserError: as :func:`datagen.vetos.vetos` does.
+    """
+    collect_vetos(output, categories, ifos, read(segments), sources)
 
 
 def build_parser(

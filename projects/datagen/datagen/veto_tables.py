@@ -104,15 +104,17 @@ def _rows(path: Path) -> np.ndarray:
         line.partition("#")[0].split() for line in path.open(encoding="utf-8")
     ]
     lines = [columns for columns in lines if columns]
+    if not lines:
+        return np.empty((0, 2))
     try:
-        rows = np.array(lines, dtype=float).reshape(len(lines), -1)
+        rows = np.array(lines, dtype=float)
     except ValueError as error:
         raise UserError(
             f"{path} is not a table of numbers: {error}"
         ) from error
     if not np.isfinite(rows).all():
         raise UserError(f"{path}: a number is not finite")
-    return rows if len(lines) else np.empty((0, 2))
+    return rows
 
 
 def _segments(rows: np.ndarray, path: Path) -> np.ndarray:

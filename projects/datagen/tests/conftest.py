@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Self
@@ -194,3 +194,55 @@ def event_data(open_data: OpenDataServer, real_data: Path) -> OpenDataServer:
         open_data.files[ifo] = [path]
         open_data.segments[f"{ifo}_DATA"] = [(EVENT_START, EVENT_START + 32)]
     return open_data
+
+
+DEFINER_COLUMNS = {
+    "ifo": "lstring",
+    "name": "lstring",
+    "version": "int_4s",
+    "category": "int_4s",
+    "start_time": "int_4s",
+    "end_time": "int_4s",
+    "start_pad": "int_4s",
+    "end_pad": "int_4s",
+    "comment": "lstring",
+}
+
+
+def _write_definer(
+    path: Path,
+    rows: list[tuple],
+    names: Sequence[str] = tuple(DEFINER_COLUMNS),
+) -> Path:
+    """Write a veto definer as the public ones are."""
+    columns = {name: DEFINER_COLUMNS[name] for name in names}
+    heads = "".join(
+        f'<Column Name="veto_definer:{name}" Type="{kind}"/>'
+        for name, kind in columns.items()
+    )
+    lines = ",\n".join(
+        ",".join(
+            ""
+            if value is None
+            else f'"{value}"'
+            if kind == "lstring"
+            else f"{value}"
+            for value, kind in zip(row, columns.values(), strict=True)
+        )
+        for row in rows
+    )
+    path.write_text(
+        "<?xml version='1.0' encoding='utf-8'?>\n"
+        "<!DOCTYPE LIGO_LW SYSTEM "
+        '"http://ldas-sw.ligo.caltech.edu/doc/ligolwAPI/html/ligolw_dtd.txt">'
+        '<LIGO_LW><Table Name="veto_definer:table">'
+        f"{heads}"
+        '<Stream Delimiter="," Name="veto_definer:table" Type="Local">'
+        f"{lines}</Stream></Table></LIGO_LW>"
+    )
+    return path
+
+
+@pytest.fixture(scope="session")
+def write_definer() -> Callable[..., Path]:
+    return _write_definer

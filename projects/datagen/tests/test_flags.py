@@ -1,5 +1,4 @@
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,53 +9,14 @@ from gwpy.segments import DataQualityDict, DataQualityFlag
 from hypothesis import given
 from hypothesis import strategies as st
 
-COLUMNS = {
-    "ifo": "lstring",
-    "name": "lstring",
-    "version": "int_4s",
-    "category": "int_4s",
-    "start_time": "int_4s",
-    "end_time": "int_4s",
-    "start_pad": "int_4s",
-    "end_pad": "int_4s",
-    "comment": "lstring",
-}
-
-
-def write_definer(path: Path, rows, columns=COLUMNS) -> Path:
-    """Write a veto definer as the public ones are."""
-    heads = "".join(
-        f'<Column Name="veto_definer:{name}" Type="{kind}"/>'
-        for name, kind in columns.items()
-    )
-    lines = ",\n".join(
-        ",".join(
-            ""
-            if value is None
-            else f'"{value}"'
-            if kind == "lstring"
-            else f"{value}"
-            for value, kind in zip(row, columns.values(), strict=True)
-        )
-        for row in rows
-    )
-    path.write_text(
-        "<?xml version='1.0' encoding='utf-8'?>\n"
-        "<!DOCTYPE LIGO_LW SYSTEM "
-        '"http://ldas-sw.ligo.caltech.edu/doc/ligolwAPI/html/ligolw_dtd.txt">'
-        '<LIGO_LW><Table Name="veto_definer:table">'
-        f"{heads}"
-        '<Stream Delimiter="," Name="veto_definer:table" Type="Local">'
-        f"{lines}</Stream></Table></LIGO_LW>"
-    )
-    return path
+COLUMNS = ("ifo", "name", "version", "category", "start_time", "end_time")
 
 
 def definition(start=-math.inf, stop=math.inf, pads=(0.0, 0.0)):
     return Definition("H1:A:1", "H1", 1, start, stop, *pads)
 
 
-def test_rows_of_a_definer(tmp_path):
+def test_rows_of_a_definer(tmp_path, write_definer):
     path = write_definer(
         tmp_path / "definer.xml",
         [
@@ -77,12 +37,9 @@ def test_rows_of_a_definer(tmp_path):
     ]
 
 
-def test_columns_may_be_left_out(tmp_path):
-    kept = ("ifo", "name", "version", "category", "start_time", "end_time")
+def test_columns_may_be_left_out(tmp_path, write_definer):
     path = write_definer(
-        tmp_path / "definer.xml",
-        [("H1", "A", 1, 1, 5, 9)],
-        {name: COLUMNS[name] for name in kept},
+        tmp_path / "definer.xml", [("H1", "A", 1, 1, 5, 9)], COLUMNS
     )
     assert flags.definitions(path, ["H1"]) == [definition(5, 9)]
 
@@ -94,10 +51,8 @@ def test_columns_may_be_left_out(tmp_path):
         (("H1", "A", 1, 1, 9, 5), "row 1: .* from 9 to 5"),
     ],
 )
-def test_rows_without_a_meaning(tmp_path, row, message):
-    kept = ("ifo", "name", "version", "category", "start_time", "end_time")
-    columns = {name: COLUMNS[name] for name in kept}
-    path = write_definer(tmp_path / "definer.xml", [row], columns)
+def test_rows_without_a_meaning(tmp_path, write_definer, row, message):
+    path = write_definer(tmp_path / "definer.xml", [row], COLUMNS)
     with pytest.raises(UserError, match=message):
         flags.definitions(path, ["H1"])
 
