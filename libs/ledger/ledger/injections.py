@@ -1,7 +1,8 @@
 """Simulated signals: their parameters, waveforms and place in the data."""
 
+from concurrent.futures import Executor
 from dataclasses import dataclass, make_dataclass
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from conventions.errors import UserError
@@ -27,7 +28,6 @@ __all__ = [
     "InterferometerResponseSet",
     "IntrinsicParameterSet",
     "LALParameterSet",
-    "PolarizationGenerator",
     "WaveformPolarizationSet",
     "WaveformSet",
     "chirp_mass",
@@ -100,26 +100,6 @@ class InjectionMetadata(Ledger):
         return metadata | {"num_injections": count}
 
 
-class PolarizationGenerator(Protocol):
-    """Makes polarizations, as ``waveforms.generation`` does with LAL.
-
-    Attributes:
-        sample_rate: Hz.
-        duration: length of a waveform in seconds.
-        right_pad: seconds from the coalescence to a waveform's right edge.
-    """
-
-    sample_rate: float
-    duration: float
-    right_pad: float
-
-    def __call__(
-        self, parameters: BilbyParameterSet
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Give plus and cross, each of shape (row, time)."""
-        ...
-
-
 @dataclass(eq=False)
 class WaveformPolarizationSet(InjectionMetadata, BilbyParameterSet):
     """Binaries with their polarizations, each of shape (row, time)."""
@@ -129,28 +109,65 @@ class WaveformPolarizationSet(InjectionMetadata, BilbyParameterSet):
 
     @classmethod
     def from_parameters(
-        cls, params: BilbyParameterSet, generator: PolarizationGenerator
+        cls,
+        params: BilbyParameterSet,
+        minimum_frequency: float,
+        reference_frequency: float,
+        sample_rate: float,
+        waveform_duration: float,
+        waveform_approximant: str,
+        right_pad: float,
+        ex: Executor | None = None,
     ) -> Self:
         """Make the polarizations of some binaries.
 
+        :class:`waveforms.generation.WaveformGenerator` makes them, so the
+        library ``waveforms`` must be installed.
+
         Args:
             params: the binaries.
-            generator: makes the waveforms; it knows approximant, duration
-                and frequencies.
+            minimum_frequency: where a waveform starts, in Hz; lower for
+                masses whose waveforms start lower.
+            reference_frequency: where spins and phase are given, in Hz.
+            sample_rate: Hz.
+            waveform_duration: length of a waveform in seconds.
+            waveform_approximant: LAL's name of the model.
+            right_pad: seconds from the coalescence to the right edge.
+            ex: makes them in parallel, some at a time.
 
         Returns:
             The binaries with their polarizations; none counts as rejected.
+
+        Raises:
+            UserError: if a value is out of range or the model is unknown.
         """
-        plus, cross = generator(params)
+        from waveforms.generation import BATCH, WaveformGenerator
+
+        generator = WaveformGenerator(
+            sample_rate,
+            waveform_duration,
+            right_pad,
+            minimum_frequency,
+            reference_frequency,
+            waveform_approximant,
+        )
         names = BilbyParameterSet.columns()
+        binaries = BilbyParameterSet(
+            **{name: getattr(params, name) for name in names}
+        )
+        # At least one batch: without binaries it gives the shape.
+        starts = range(0, max(len(binaries), 1), BATCH)
+        batches = [binaries[start : start + BATCH] for start in starts]
+        made = (map if ex is None else ex.map)(generator, batches)
+        plus, cross = (np.concatenate(one) for one in zip(*made, strict=True))
         return cls(
-            **{name: getattr(params, name) for name in names},
+            **{name: getattr(binaries, name) for name in names},
             plus=plus,
             cross=cross,
-            sample_rate=generator.sample_rate,
-            duration=generator.duration,
-            right_pad=generator.right_pad,
-            num_injections=len(params),
+            sample_rate=sample_rate,
+            duration=waveform_duration,
+            right_pad=right_pad,
+            num_injections=len(binaries),
         )
 
     @property
@@ -277,16 +294,16 @@ class InterferometerResponseSet(Shifted, WaveformSet):
             length = storage.read_length(file)
             mask = np.ones(length, dtype=bool)
             if shifts is not None and length:
-                column = storage.find_dataset(
+                column = storage.find_column(
                     file, "parameter", "shift", length
                 )
-                mask &= shift_search.matches(storage.read_rows(column), shifts)
+                mask &= shift_search.matches(column.read(), shifts)
             if length and not (start is None and end is None):
-                column = storage.find_dataset(
+                column = storage.find_column(
                     file, "parameter", "injection_time", length
                 )
                 mask &= _reach(
-                    storage.read_rows(column),
+                    column.read(),
                     cls._metadata_from_file(file),
                     fname,
                     -np.inf if start is None else start,
