@@ -11,6 +11,7 @@ from ledger import shifts
 from ledger.injections import InterferometerResponseSet
 from ledger.ledger import Ledger, metadata, parameter
 from ledger.matching import nearest_events
+from ledger.ordering import rises, round_up
 from ledger.shifts import Shifted
 from ledger.vetos import inside, merge_intervals
 
@@ -45,8 +46,9 @@ class EventSet(Shifted, Ledger):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        bad = np.count_nonzero(np.isnan(self.detection_statistic))
-        if bad:
+        # The smallest of values is NaN if one is; finding it takes no memory.
+        if len(self) and np.isnan(self.detection_statistic.min()):
+            bad = np.count_nonzero(np.isnan(self.detection_statistic))
             raise UserError(
                 f"{type(self).__name__}: {bad} of {len(self)} detection "
                 "statistics are NaN"
@@ -56,8 +58,7 @@ class EventSet(Shifted, Ledger):
     def _sorted_statistic(self) -> np.ndarray:
         statistic = self.detection_statistic
         if self._sorted is None or self._sorted[0] is not statistic:
-            rising = np.all(statistic[:-1] <= statistic[1:])
-            ordered = statistic if rising else np.sort(statistic)
+            ordered = statistic if rises(statistic) else np.sort(statistic)
             self._sorted = (statistic, ordered)
         return self._sorted[1]
 
@@ -105,6 +106,7 @@ class EventSet(Shifted, Ledger):
 
     def _count(self, threshold: np.ndarray) -> np.ndarray:
         statistic = self._sorted_statistic()
+        threshold = round_up(threshold, statistic.dtype)
         return len(self) - np.searchsorted(statistic, threshold, side="left")
 
     def far(self, threshold: F) -> F:

@@ -56,7 +56,10 @@ def inside(times: np.ndarray, merged: np.ndarray) -> np.ndarray:
     Returns:
         A mask of shape (time,); NaN lies nowhere.
     """
-    if not len(merged):
-        return np.zeros(len(times), dtype=bool)
-    index = np.searchsorted(merged[:, 0], times, side="right") - 1
-    return (index >= 0) & (times < merged[np.maximum(index, 0), 1])
+    edges = merged.ravel()
+    # Sorted times walk through the edges in order, which is several times
+    # faster than to search for them one by one.
+    order = np.argsort(times)
+    mask = np.empty(len(times), dtype=bool)
+    mask[order] = np.searchsorted(edges, times[order], side="right") % 2
+    return mask
