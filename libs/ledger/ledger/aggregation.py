@@ -15,7 +15,14 @@ from ledger import storage
 if TYPE_CHECKING:
     from ledger.ledger import Ledger
 
+# Data of this size are read or held before they are written.
 _BLOCK_BYTES = 2**25
+
+# Small files are put together in this number, since each array on its own
+# takes more memory than its few numbers.
+_FILES_AT_ONCE = 100
+
+Block = dict[str, np.ndarray]
 
 
 @dataclass
@@ -26,21 +33,88 @@ class _Layout:
     dtype: np.dtype | None = None
     filled: bool = False
 
-    def include(self, dataset: h5py.Dataset) -> None:
+    def include(self, column: storage.Column) -> None:
         """Take in one source; one without rows counts until others do."""
-        shape, filled = dataset.shape[1:], dataset.shape[0] > 0
+        shape, filled = column.shape[1:], column.shape[0] > 0
         if filled and self.filled:
             if shape != self.shape:
-                raise UserError(
-                    f"{dataset.file.filename}: rows of '{dataset.name}' "
-                    f"have shape {shape}, those so far {self.shape}"
+                raise column.fault(
+                    f"has rows of shape {shape}, those so far {self.shape}"
                 )
-            self.dtype = np.promote_types(self.dtype, dataset.dtype)
+            if column.dtype != self.dtype:
+                self.dtype = np.promote_types(self.dtype, column.dtype)
         elif filled:
-            self.shape, self.dtype, self.filled = shape, dataset.dtype, True
+            self.shape, self.dtype, self.filled = shape, column.dtype, True
         elif not self.filled:
             self.shape = max(shape, self.shape, key=len)
-            self.dtype = self.dtype or dataset.dtype
+            self.dtype = self.dtype or column.dtype
+
+
+class _Survey:
+    """What the sources have in common, and the data of the first of them.
+
+    Opening a file and its datasets costs more than to read the few rows of
+    a small one. So their rows are held, up to a limit, and only sources
+    beyond it are opened a second time.
+
+    Args:
+        cls: the class of the tables.
+
+    Attributes:
+        rows: number of rows so far.
+        metadata: joined so far.
+        layouts: of each column.
+        later: sources whose rows are not held.
+    """
+
+    def __init__(self, cls: "type[Ledger]") -> None:
+        self._cls = cls
+        self._columns = cls.columns()
+        self._blocks: list[Block] = []
+        self._recent: list[Block] = []
+        self._size = 0
+        self.rows = 0
+        self.metadata = cls._default_metadata()
+        self.layouts = {name: _Layout() for name in self._columns}
+        self.later: list[Path] = []
+
+    def include(self, source: Path) -> None:
+        """Take in the next source."""
+        with storage.opened(source) as file:
+            rows = storage.read_length(file)
+            self.metadata = self._cls.merge_metadata(
+                self.metadata,
+                self._cls._metadata_from_file(file),
+                str(source),
+            )
+            columns = {
+                name: storage.find_column(file, kind, name, rows)
+                for name, kind in self._columns.items()
+            }
+            for name, column in columns.items():
+                self.layouts[name].include(column)
+            if rows:
+                self._hold(source, columns)
+        self.rows += rows
+
+    def _hold(self, source: Path, columns: dict[str, storage.Column]) -> None:
+        size = sum(column.nbytes for column in columns.values())
+        if self.later or self._size + size > _BLOCK_BYTES:
+            self.later.append(source)
+            return
+        self._size += size
+        self._recent.append(
+            {name: column.read() for name, column in columns.items()}
+        )
+        if len(self._recent) == _FILES_AT_ONCE:
+            self._blocks.append(_join(self._recent))
+            self._recent = []
+
+    def take(self) -> list[Block]:
+        """Hand over the rows that are held, in their order."""
+        blocks = self._blocks + self._recent
+        self._blocks, self._recent = [], []
+        return blocks
 
 
 def merge_files(
@@ -65,42 +139,30 @@ def merge_files(
         UserError: if sources are unreadable or do not fit together.
     """
     _check_names(sources, target)
-    columns = cls.columns()
-    filled = []
-    layouts = {name: _Layout() for name in columns}
-    merged = cls()._metadata()
-    total = 0
+    survey = _Survey(cls)
     for source in sources:
-        with storage.opened(source) as file:
-            rows = storage.read_length(file)
-            total += rows
-            if rows:
-                filled.append(source)
-            merged = cls.merge_metadata(
-                merged, cls._metadata_from_file(file), str(source)
-            )
-            for name, kind in columns.items():
-                layouts[name].include(
-                    storage.find_dataset(file, kind, name, rows)
-                )
-    if length is not None and total != length:
+        survey.include(source)
+    if length is not None and survey.rows != length:
         raise UserError(
-            f"the {len(sources)} files for {target} have {total} rows, "
+            f"the {len(sources)} files for {target} have {survey.rows} rows, "
             f"expected {length}"
         )
     with complete(target) as path, h5py.File(path, "w") as file:
-        storage.write_attributes(file, total, merged)
-        for name, kind in columns.items():
-            layout = layouts[name]
-            storage.create_dataset(
+        storage.write_attributes(file, survey.rows, survey.metadata)
+        goals = {}
+        for name, kind in cls.columns().items():
+            layout = survey.layouts[name]
+            goals[name] = storage.create_dataset(
                 file,
                 kind,
                 name,
-                (total, *layout.shape),
+                (survey.rows, *layout.shape),
                 np.dtype(dtype or layout.dtype or float),
                 chunks,
             )
-        _fill(file, columns, filled)
+        start = _write(goals, survey.take(), 0)
+        for blocks in _pieces(cls.columns(), survey.later):
+            start = _write(goals, blocks, start)
 
 
 def _check_names(sources: list[Path], target: Path) -> None:
@@ -114,55 +176,53 @@ def _check_names(sources: list[Path], target: Path) -> None:
         raise UserError(f"{target} is both source and target")
 
 
-def _fill(
-    target: h5py.File, columns: dict[str, str], sources: list[Path]
-) -> None:
-    """Copy the sources' rows one after the other, many small ones at once."""
-    goals = {
-        name: target[f"{storage.GROUPS[kind]}/{name}"]
-        for name, kind in columns.items()
-    }
-    start, waiting, size = 0, [], 0
+def _pieces(
+    columns: dict[str, str], sources: list[Path]
+) -> Iterator[list[Block]]:
+    """Put blocks together until they are large enough to be written."""
+    waiting, size = [], 0
     for block in _blocks(columns, sources):
         waiting.append(block)
         size += sum(piece.nbytes for piece in block.values())
         if size >= _BLOCK_BYTES:
-            start = _flush(goals, waiting, start)
+            yield waiting
             waiting, size = [], 0
-    _flush(goals, waiting, start)
+    yield waiting
 
 
-def _blocks(
-    columns: dict[str, str], sources: list[Path]
-) -> Iterator[dict[str, np.ndarray]]:
+def _blocks(columns: dict[str, str], sources: list[Path]) -> Iterator[Block]:
     """Read the sources in blocks of rows of limited size."""
     for source in sources:
         with storage.opened(source) as file:
             rows = storage.read_length(file)
-            datasets = {
-                name: storage.find_dataset(file, kind, name, rows)
+            found = {
+                name: storage.find_column(file, kind, name, rows)
                 for name, kind in columns.items()
             }
-            size = sum(dataset.nbytes for dataset in datasets.values())
+            size = sum(column.nbytes for column in found.values())
             step = max(1, rows * _BLOCK_BYTES // max(size, 1))
             for begin in range(0, rows, step):
                 chosen = slice(begin, min(begin + step, rows))
                 yield {
-                    name: storage.read_rows(dataset, chosen)
-                    for name, dataset in datasets.items()
+                    name: column.read(chosen) for name, column in found.items()
                 }
 
 
-def _flush(
-    goals: dict[str, h5py.Dataset],
-    blocks: list[dict[str, np.ndarray]],
-    start: int,
+def _join(blocks: list[Block]) -> Block:
+    return {
+        name: np.concatenate([block[name] for block in blocks])
+        for name in blocks[0]
+    }
+
+
+def _write(
+    goals: dict[str, h5py.Dataset], blocks: list[Block], start: int
 ) -> int:
     """Write blocks to the rows from ``start`` on; give the next row."""
-    stop = start
-    for name, goal in goals.items():
-        pieces = [block[name] for block in blocks]
-        if pieces:
-            stop = start + sum(map(len, pieces))
-            goal[start:stop] = np.concatenate(pieces)
+    if not blocks:
+        return start
+    for name, values in _join(blocks).items():
+        stop = start + len(values)
+        # HDF5 would convert, too, but slowly.
+        goals[name][start:stop] = values.astype(goals[name].dtype, copy=False)
     return stop

@@ -68,9 +68,7 @@ class Ledger(Table):
     ) -> Self:
         length = storage.read_length(file)
         columns = {
-            name: storage.read_rows(
-                storage.find_dataset(file, kind, name, length), rows
-            )
+            name: storage.find_column(file, kind, name, length).read(rows)
             for name, kind in cls.columns().items()
         }
         metadata = cls._metadata_from_file(file)
@@ -83,10 +81,15 @@ class Ledger(Table):
 
     @classmethod
     def _metadata_from_file(cls, file: h5py.File) -> dict[str, Any]:
-        found = cls()._metadata()
-        for name in found:
-            if name in file.attrs:
-                found[name] = storage.plain(file.attrs[name])
+        found, attributes = cls._default_metadata(), file.attrs
+        for name, rule in cls.merge_rules().items():
+            value = storage.plain(attributes.get(name, found[name]))
+            if rule == "add" and not isinstance(value, int | float):
+                raise UserError(
+                    f"{file.filename}: root attribute '{name}' is {value!r}, "
+                    "not a number"
+                )
+            found[name] = value
         return found
 
     @classmethod

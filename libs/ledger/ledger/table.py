@@ -80,13 +80,18 @@ class Table:
         }
 
     @classmethod
-    def metadata_fields(cls) -> list[str]:
-        """Give the names of the metadata."""
-        return [
-            field.name
+    def merge_rules(cls) -> dict[str, str]:
+        """Give the names of the metadata, each with its rule of joining."""
+        return {
+            field.name: field.metadata["merge"]
             for field in dataclasses.fields(cls)
             if field.metadata["kind"] == "metadata"
-        ]
+        }
+
+    @classmethod
+    def metadata_fields(cls) -> list[str]:
+        """Give the names of the metadata."""
+        return list(cls.merge_rules())
 
     @classmethod
     def merge_metadata(
@@ -106,25 +111,33 @@ class Table:
             UserError: if values disagree that must be equal.
         """
         merged = {}
-        for field in dataclasses.fields(cls):
-            if field.metadata["kind"] != "metadata":
-                continue
-            our, their = ours[field.name], theirs[field.name]
+        for name, rule in cls.merge_rules().items():
+            our, their = ours[name], theirs[name]
             if our is None or our == []:
                 value = their
             elif their is None or their == []:
                 value = our
-            elif field.metadata["merge"] == "add":
+            elif rule == "add":
                 value = our + their
             elif our == their:
                 value = our
             else:
                 raise UserError(
-                    f"{cls.__name__}: {field.name} is {our} so far, but "
+                    f"{cls.__name__}: {name} is {our} so far, but "
                     f"{their} in {source}; they must be equal"
                 )
-            merged[field.name] = value
+            merged[name] = value
         return merged
+
+    @classmethod
+    def _default_metadata(cls) -> dict[str, Any]:
+        return {
+            field.name: field.default
+            if field.default_factory is dataclasses.MISSING
+            else field.default_factory()
+            for field in dataclasses.fields(cls)
+            if field.metadata["kind"] == "metadata"
+        }
 
     def _metadata(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.metadata_fields()}
@@ -217,7 +230,7 @@ class Table:
             UserError: if metadata disagree or columns do not fit.
         """
         ledgers = list(ledgers)
-        merged = cls()._metadata()
+        merged = cls._default_metadata()
         for number, other in enumerate(ledgers):
             if not isinstance(other, cls):
                 raise TypeError(
