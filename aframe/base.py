@@ -1,44 +1,18 @@
-"""What all tasks share: where they run, what they require, how they end."""
+"""What all tasks share: where they run and what they require."""
 
-import signal
-import sys
 from pathlib import Path
-from types import FrameType
 from typing import Any, ClassVar
 
 import law
 import luigi
 from conventions.errors import UserError
+from law.util import flatten
 
 import aframe.sandbox  # noqa: F401 (law finds a sandbox among known classes)
-from aframe import config, freshness, messages, validation
-from aframe.parameters import BoolParameter, ChoiceParameter
+from aframe import config, freshness, interrupts, messages, validation
+from aframe.parameters import BoolParameter, ChoiceParameter, PathParameter
 
-
-def _show_interrupt(kind: type, error: BaseException, trace: Any) -> None:
-    if issubclass(kind, KeyboardInterrupt):
-        sys.stderr.write("interrupted; run again to continue\n")
-    else:
-        sys.__excepthook__(kind, error, trace)
-
-
-def _stop(signum: int, frame: FrameType | None) -> None:
-    # What ends must not be interrupted, except by a second Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    # Any other exception would count as the failure of one task.
-    raise KeyboardInterrupt
-
-
-def _end_in_order() -> None:
-    """Let SIGTERM end this process as Ctrl-C does, through ``finally``."""
-    sys.excepthook = _show_interrupt
-    signal.signal(signal.SIGTERM, _stop)
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _stop)
-
-
-law.patches.before_run(_end_in_order)
+law.patches.before_run(interrupts.end_in_order)
 messages.install()
 
 
@@ -149,6 +123,11 @@ class AframeTask(ExecutionParameters, law.SandboxTask):
         """Whether outputs exist and are not older than what they need."""
         return freshness.is_complete(self)
 
+    def trigger_event(self, event: str, *args: Any, **kwargs: Any) -> None:
+        """Luigi's own, which alone would swallow a Ctrl-C that comes then."""
+        with interrupts.held():
+            super().trigger_event(event, *args, **kwargs)
+
     def fallback_sandbox(self, sandbox: str) -> str:
         """Law's name for the sandbox that the parameters ask for."""
         chosen = sandbox or config.sandbox()
@@ -197,9 +176,32 @@ class AframeTask(ExecutionParameters, law.SandboxTask):
     def sandbox_directories(self) -> list[Path]:
         """Directories of the host that a container needs."""
         directories = config.forwarded_directories()
+        directories += self._given_directories()
         if self.dev:
             directories.append(config.ROOT)
         return directories
+
+    def _given_directories(self) -> list[Path]:
+        """Where parameters of this task and of all before it point to."""
+        pending, seen, found = [self], set(), set()
+        while pending:
+            task = pending.pop()
+            seen.add(task.task_id)
+            for name, param in task.get_params():
+                path = getattr(task, name)
+                if isinstance(param, PathParameter) and path is not None:
+                    found.add(_nearest_directory(path))
+            pending += [
+                other
+                for other in flatten(task.requires())
+                if other.task_id not in seen
+            ]
+        return sorted(found - {Path("/")})
+
+
+def _nearest_directory(path: Path) -> Path:
+    """The path, if it is a directory, or the first above it that is."""
+    return next(place for place in (path, *path.parents) if place.is_dir())
 
 
 @AframeTask.event_handler(luigi.Event.START)

@@ -1,5 +1,6 @@
 """Where tasks run, and what they hand on to each other."""
 
+from pathlib import Path
 from typing import ClassVar
 
 import luigi
@@ -8,6 +9,7 @@ from conventions.errors import UserError
 
 from aframe import config, targets
 from aframe.base import AframeTask
+from aframe.parameters import PathParameter
 from aframe.tasks import (
     DeployInferLocal,
     ExportLocal,
@@ -50,6 +52,41 @@ class ToyDownstream(ToyGroup, AframeTask):
 
     def run(self):
         raise NotImplementedError
+
+
+class Idle:
+    """Is never run."""
+
+    def run(self):
+        raise NotImplementedError
+
+
+class ToyPlaced(Idle, AframeTask):
+    """Writes where a parameter says."""
+
+    place = PathParameter(default=None)
+
+    def output(self):
+        return targets.FileTarget(self.place)
+
+
+class ToyMiddle(Idle, AframeTask):
+    """Requires it."""
+
+    reqs: ClassVar = {"placed": ToyPlaced}
+
+    def output(self):
+        return targets.FileTarget("/nowhere/middle")
+
+
+class ToyLast(Idle, AframeTask):
+    """Reads a file that a parameter names; two tasks after the first."""
+
+    config = PathParameter(default=None)
+    reqs: ClassVar = {"middle": ToyMiddle}
+
+    def output(self):
+        return targets.FileTarget("/nowhere/last")
 
 
 def test_only_groups_travel():
@@ -112,6 +149,17 @@ def test_development_code_comes_first():
     assert str(config.ROOT / "libs" / "ledger") in places
     assert config.ROOT in ToyDownstream(dev=True).sandbox_directories()
     assert "PYTHONPATH" not in ToyDownstream(dev=False).sandbox_env({})
+
+
+def test_a_container_sees_what_parameters_name(tmp_path):
+    settings = luigi.configuration.get_config()
+    (tmp_path / "there").mkdir()
+    (tmp_path / "file").write_text("")
+    settings.set("ToyPlaced", "place", str(tmp_path / "there/new/deep"))
+    task = ToyLast(config=tmp_path / "file")
+    found = task.sandbox_directories()
+    assert {tmp_path, tmp_path / "there"} <= set(found)
+    assert Path("/") not in found
 
 
 def test_a_missing_image_is_an_error_when_running(law, tmp_path):

@@ -1,0 +1,64 @@
+"""How a run ends early: by SIGTERM as by Ctrl-C, through ``finally``."""
+
+import multiprocessing
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+_waiting: list[int] | None = None
+
+
+class _ChildInterrupt(SystemExit, KeyboardInterrupt):
+    """Ends a worker process as Ctrl-C does, but without a traceback."""
+
+
+def end_in_order() -> None:
+    """Let SIGTERM end this process as Ctrl-C does, through ``finally``."""
+    sys.excepthook = _show
+    signal.signal(signal.SIGTERM, _stop)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _stop)
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """Let a signal that comes within the block take effect at its end."""
+    global _waiting
+    if _waiting is not None:
+        yield
+        return
+    _waiting = []
+    try:
+        yield
+    finally:
+        arrived, _waiting = _waiting, None
+        if arrived:
+            _stop(arrived[0], None)
+
+
+def _show(kind: type, error: BaseException, trace: Any) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        sys.stderr.write("interrupted; run again to continue\n")
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
+def _ignore(signum: int, frame: FrameType | None) -> None:
+    pass
+
+
+def _stop(signum: int, frame: FrameType | None) -> None:
+    if _waiting is not None:
+        _waiting.append(signum)
+        return
+    # What ends must not be interrupted, except by a second Ctrl-C. With
+    # SIG_IGN, a signal that has just arrived would raise an OSError.
+    signal.signal(signal.SIGTERM, _ignore)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if multiprocessing.parent_process() is not None:
+        raise _ChildInterrupt(128 + signum)
+    # Any other exception would count as the failure of one task.
+    raise KeyboardInterrupt
