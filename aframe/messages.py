@@ -63,10 +63,20 @@ def announce(task: law.Task, what: str) -> None:
     branch = getattr(task, "branch", None)
     if branch == -1 or law.sandbox.base._sandbox_switched:
         return
-    name = (
-        task.task_family
-        if branch is None
-        else (f"{task.task_family} branch {branch}")
-    )
+    name = task.task_family
+    _write(name if branch is None else f"{name} branch {branch}", what)
+
+
+def say(task: law.Task, what: str) -> None:
+    """Write a line about how a task works, also from within a container.
+
+    Args:
+        task: the task.
+        what: to say.
+    """
+    _write(f"{task.task_family}:", what)
+
+
+def _write(name: str, what: str) -> None:
     sys.stdout.write(f"aframe: {name} {what}\n")
     sys.stdout.flush()

@@ -122,6 +122,21 @@ def repository(directory: Path) -> dict[str, FileTarget]:
     return {"manifest": manifest, **configs, **programs}
 
 
+def slide(
+    directory: Path, *, injected: bool, timeseries: bool
+) -> dict[str, FileTarget]:
+    """Results of the search of one segment at one shift.
+
+    Args:
+        directory: where they are.
+        injected: whether injections were searched too.
+        timeseries: whether the outputs of the network are kept.
+    """
+    names = ["background", "livetime"]
+    names += ["foreground"] * injected + ["timeseries"] * timeseries
+    return {name: FileTarget(directory / f"{name}.hdf5") for name in names}
+
+
 def events(
     directory: Path, *, zero_lag: bool, timeseries: bool = False
 ) -> dict[str, FileTarget]:

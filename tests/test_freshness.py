@@ -214,9 +214,8 @@ def test_an_unset_directory_is_named_not_assumed():
 
 def test_a_branch_of_many_files_makes_those_that_are_missing(build, tmp_path):
     many = [*["ToyMany0"] * 2, *["ToyMany1"] * 2]
-    assert build(final=ToyMany) == ["ToyFetch0", "ToyFetch1", *many] + [
-        "ToySegments"
-    ]
+    everything = [*FETCHED, *many, "ToySegments"]
+    assert build(final=ToyMany) == everything
     assert build(final=ToyMany) == []
     kept = (tmp_path / "many/1/a").stat().st_mtime_ns
     (tmp_path / "many/1/b").unlink()

@@ -5,9 +5,16 @@ import luigi
 
 from aframe import config, targets
 from aframe.base import AframeTask
-from aframe.parameters import FloatParameter, IntParameter, PathParameter
+from aframe.parameters import (
+    ChoiceParameter,
+    FloatParameter,
+    IntParameter,
+    PathParameter,
+)
 from aframe.targets import FileTarget
 from aframe.tasks.train import PreprocessingParameters, TrainLocal
+
+PLATFORMS = ("python", "torchscript", "onnx", "tensorrt")
 
 
 class PipelineParameters:
@@ -55,8 +62,11 @@ class ExportLocal(
 
     project = "export"
 
-    platform = luigi.Parameter(
-        default="python", description="how the server runs the network"
+    platform = ChoiceParameter(
+        default="python",
+        choices=PLATFORMS,
+        description="how the server runs the network; the pip server has "
+        "python alone",
     )
     repository_directory = PathParameter(
         default=None,

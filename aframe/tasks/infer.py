@@ -1,5 +1,8 @@
 """The search: events of background, injections and unshifted data."""
 
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -8,30 +11,28 @@ import luigi
 from conventions.errors import UserError
 from conventions.segments import read
 
-from aframe import config, targets
+from aframe import config, freshness, targets
 from aframe.base import AframeTask
 from aframe.parameters import (
     BoolParameter,
     FloatParameter,
+    IntParameter,
     OptionalIntParameter,
     PathParameter,
 )
 from aframe.targets import FileTarget
-from aframe.tasks.export import (
-    ExportLocal,
-    PipelineParameters,
-    ServingParameters,
-)
+from aframe.tasks.engine import EngineParameters
+from aframe.tasks.export import ExportLocal, PipelineParameters
 from aframe.tasks.fetch import FetchTest
 from aframe.tasks.train import PreprocessingParameters
 from aframe.tasks.waveforms import TestingWaveforms, TimeslideParameters
-from aframe.timeslides import Slide
+from aframe.timeslides import Slide, grouped
 from aframe.workflows import AframeWorkflow
 
 
 class InferParameters(
     TimeslideParameters,
-    ServingParameters,
+    EngineParameters,
     PreprocessingParameters,
     PipelineParameters,
 ):
@@ -54,6 +55,16 @@ class InferParameters(
     zero_lag = BoolParameter(
         default=True, description="whether to search the unshifted data too"
     )
+    return_timeseries = BoolParameter(
+        default=False,
+        description="whether to keep the outputs of the network, beside the "
+        "events",
+    )
+    slides_per_branch = IntParameter(
+        default=32,
+        description="shifts of a segment that a branch of InferSegments "
+        "searches, from one reading of the strain",
+    )
     output_dir = PathParameter(
         default=None,
         description="where the events go; empty: the run's directory",
@@ -68,8 +79,9 @@ class InferParameters(
 
 
 class InferSegments(InferParameters, AframeWorkflow):
-    """Search each segment and shift, through a server that is running.
+    """Search each segment, some of its shifts a branch.
 
+    With engine = triton, through a server that is running;
     ``DeployInferLocal`` starts one.
     """
 
@@ -81,18 +93,12 @@ class InferSegments(InferParameters, AframeWorkflow):
     }
     config_sections = ("Infer",)
 
-    address = luigi.Parameter(
-        default="",
-        significant=False,
-        description="host and port of the server's gRPC",
-    )
-
     def segments_task(self) -> law.Task:
         """The query of the background."""
         return self.reqs["background"].req(self).segments_task()
 
-    def branch_plan(self) -> dict[int, Slide]:
-        """One segment and shift a branch."""
+    def branch_plan(self) -> dict[int, tuple[Slide, ...]]:
+        """One segment and some of its shifts a branch."""
         slides = self.timeslides
         if len(self.shifts) != len(self.ifos):
             raise UserError(
@@ -102,67 +108,89 @@ class InferSegments(InferParameters, AframeWorkflow):
         pairs = read(self.segments_task().output().file)
         count = slides.shifts_required(pairs, self.Tb)
         plan = slides.plan(pairs, count, zero_lag=self.zero_lag)
-        return dict(enumerate(plan))
+        return dict(enumerate(grouped(plan, self.slides_per_branch)))
 
     def branch_requires(self) -> dict[str, law.Task]:
-        """Repository, the segment's strain, and the injections."""
-        branch = self.branch_data.index
+        """Network, repository, the segment's strain, the injections."""
+        branch = self.branch_data[0].index
         return {
+            "train": self.train_task.req(self),
             "repository": self.reqs["repository"].req(self),
             "background": self.reqs["background"].req(self, branch=branch),
             "injections": self.reqs["injections"].req(self),
         }
 
-    def branch_output(self) -> dict[str, FileTarget]:
-        """Events and, unless unshifted, recovered injections."""
-        slide = self.branch_data
-        directory = targets.branch(
-            self.directory, slide.start, slide.stop, slide.shifts
-        )
-        names = ["background"] + ["foreground"] * (not slide.is_zero_lag)
-        return {name: FileTarget(directory / f"{name}.hdf5") for name in names}
+    def branch_output(self) -> list[dict[str, FileTarget]]:
+        """Of each shift, what was found and the time that was searched."""
+        return [
+            targets.slide(
+                targets.branch(
+                    self.directory, slide.start, slide.stop, slide.shifts
+                ),
+                injected=not slide.is_zero_lag,
+                timeseries=self.return_timeseries,
+            )
+            for slide in self.branch_data
+        ]
+
+    def missing(self) -> list[tuple[Slide, dict[str, FileTarget]]]:
+        """Shifts whose files are missing or stale, and their files."""
+        upstream = self.requires().values()
+        slides = zip(self.branch_data, self.output(), strict=True)
+        return [
+            (slide, files)
+            for slide, files in slides
+            if not freshness.is_made_after(files, upstream)
+        ]
 
     def run(self) -> None:
-        """Search one segment at one shift.
+        """Search one segment at the shifts that are missing.
 
         Raises:
             UserError: if no server is given, or the repository does not
                 agree with the configuration.
         """
         from conventions.progress import plain
-        from infer.main import infer_segment
+        from infer.main import SlideFiles, infer_segment
 
-        if not self.address:
+        self.check_engine()
+        if self.engine == "triton" and not self.address:
             raise UserError(
                 "InferSegments needs --address HOST:PORT of a running "
-                "server; DeployInferLocal starts one for itself"
+                "server, or --engine direct; DeployInferLocal starts a "
+                "server for itself"
             )
-        inputs, output, slide = self.input(), self.output(), self.branch_data
+        inputs = self.input()
         manifest = self.check_manifest(
             inputs["repository"]["manifest"], **self.serving_settings()
         )
-        injected = "foreground" in output
-        infer_segment(
-            background=inputs["background"].file,
-            injections=(
-                inputs["injections"]["waveforms"].file if injected else None
-            ),
-            start=slide.start,
-            stop=slide.stop,
-            shifts=slide.shifts,
-            address=self.address,
-            manifest=manifest,
-            integration_window_length=self.integration_window_length,
-            cluster_window_length=self.cluster_window_length,
-            recovery_window=self.recovery_window,
-            background_output=output["background"].file,
-            foreground_output=output["foreground"].file if injected else None,
-            progress=plain,
-        )
+        slides = []
+        for slide, targets_ in self.missing():
+            files = {name: target.file for name, target in targets_.items()}
+            if "foreground" in files:
+                files["injections"] = inputs["injections"]["waveforms"].file
+            slides.append(SlideFiles(shifts=slide.shifts, **files))
+        weights = inputs["train"]["weights"].file
+        with self.running_engine(weights, manifest, self.directory) as engine:
+            infer_segment(
+                engine,
+                background=inputs["background"].file,
+                start=self.branch_data[0].start,
+                stop=self.branch_data[0].stop,
+                slides=slides,
+                integration_window_length=self.integration_window_length,
+                cluster_window_length=self.cluster_window_length,
+                recovery_window=self.recovery_window,
+                progress=plain,
+            )
 
 
 class DeployInferLocal(InferParameters, AframeTask):
-    """Start a server on this machine and search all segments with it."""
+    """Search all segments on this machine.
+
+    With engine = triton, through one server, which is started and stopped
+    here unless the address of one that is running is given.
+    """
 
     reqs: ClassVar = InferSegments.reqs
     config_sections = ("Infer",)
@@ -189,32 +217,72 @@ class DeployInferLocal(InferParameters, AframeTask):
         return self.segments().complete()
 
     def run(self) -> None:
-        """Serve the repository for as long as the search takes.
+        """Search with the engine that is asked for.
+
+        Raises:
+            UserError: if the server cannot be used, or a segment could not
+                be searched.
+        """
+        self.check_engine()
+        manifest = self.check_manifest(
+            self.input()["repository"]["manifest"], **self.serving_settings()
+        )
+        if self.engine == "direct":
+            self.search()
+            return
+        with self.monitored_server(manifest) as address:
+            self.search(address)
+
+    @contextmanager
+    def monitored_server(self, manifest: Any) -> Iterator[str]:
+        """A server, whose statistics are written and summed up.
+
+        Args:
+            manifest: of the model repository.
+
+        Yields:
+            Its host and port.
+        """
+        from conventions.progress import plain
+        from infer.monitor import monitor
+        from infer.server import serve
+
+        results = self.directory.parent
+        with ExitStack() as stack:
+            address = self.address or str(
+                stack.enter_context(
+                    serve(
+                        self.input()["repository"]["manifest"].file.parent,
+                        log_file=results / "server.log",
+                        image=self.triton_image,
+                        triton_root=config.triton_root(),
+                        gpus=self.gpus,
+                        grpc_port=self.grpc_port,
+                        progress=plain,
+                    )
+                )
+            )
+            statistics = stack.enter_context(
+                monitor(address, results / "server.csv")
+            )
+            yield address
+        sys.stdout.write(f"{statistics.summary}\n")
+
+    def search(self, address: str = "") -> None:
+        """Search all segments, as many at once as there are workers.
+
+        Args:
+            address: of the server, if one is asked.
 
         Raises:
             UserError: if a segment could not be searched.
         """
-        from conventions.progress import plain
-        from infer.server import serve
-
-        manifest = self.input()["repository"]["manifest"]
-        self.check_manifest(manifest, **self.serving_settings())
-        num_gpus = len(self.gpus.split(",")) if self.gpus else 1
-        with serve(
-            manifest.file.parent,
-            log_file=self.directory.parent / "server.log",
-            image=self.triton_image,
-            triton_root=config.triton_root(),
-            gpus=self.gpus,
-            grpc_port=self.grpc_port,
-            progress=plain,
-        ) as address:
-            result = luigi.build(
-                [self.segments(str(address))],
-                workers=self.streams_per_gpu * num_gpus,
-                local_scheduler=True,
-                detailed_summary=True,
-            )
+        result = luigi.build(
+            [self.segments(address)],
+            workers=self.num_workers,
+            local_scheduler=True,
+            detailed_summary=True,
+        )
         if result.status not in (
             luigi.LuigiStatusCode.SUCCESS,
             luigi.LuigiStatusCode.SUCCESS_WITH_RETRY,
@@ -237,7 +305,11 @@ class Infer(InferParameters, AframeTask):
 
     def output(self) -> dict[str, FileTarget]:
         """Background, recovered injections and unshifted events."""
-        return targets.events(self.directory, zero_lag=self.zero_lag)
+        return targets.events(
+            self.directory,
+            zero_lag=self.zero_lag,
+            timeseries=self.return_timeseries,
+        )
 
     def run(self) -> None:
         """Join the tables and note how they were made."""
@@ -249,14 +321,17 @@ class Infer(InferParameters, AframeTask):
             inputs["repository"]["manifest"], **self.serving_settings()
         )
         branches = inputs["segments"]["collection"].targets.values()
-        slides = [branch for branch in branches if "foreground" in branch]
-        unshifted = [branch for branch in branches if branch not in slides]
+        slides = [slide for branch in branches for slide in branch]
+        injected = [slide for slide in slides if "foreground" in slide]
+        unshifted = [slide for slide in slides if "foreground" not in slide]
         merge(
-            [branch["background"].file for branch in slides],
-            [branch["foreground"].file for branch in slides],
-            [branch["background"].file for branch in unshifted],
-            self.directory,
-            SearchSettings(
+            backgrounds=_files(injected, "background"),
+            foregrounds=_files(injected, "foreground"),
+            zero_lags=_files(unshifted, "background"),
+            livetimes=_files(slides, "livetime"),
+            timeseries=_files(slides, "timeseries"),
+            output_dir=self.directory,
+            settings=SearchSettings(
                 integration_window_length=self.integration_window_length,
                 cluster_window_length=self.cluster_window_length,
                 recovery_window=self.recovery_window,
@@ -265,3 +340,7 @@ class Infer(InferParameters, AframeTask):
             ),
             injections=inputs["injections"]["waveforms"].file,
         )
+
+
+def _files(slides: Sequence[dict[str, FileTarget]], name: str) -> list[Path]:
+    return [slide[name].file for slide in slides if name in slide]
