@@ -48,8 +48,9 @@ class InjectionMetadata(Ledger):
         num_injections: draws from the prior, kept and rejected.
 
     Raises:
-        UserError: at construction, if there are more rows than draws, or
-            waveforms do not have the stated duration.
+        UserError: at construction, if there are more rows than draws, a
+            value makes no sense, or waveforms do not have the stated
+            duration.
     """
 
     sample_rate: float | None = metadata()
@@ -59,6 +60,7 @@ class InjectionMetadata(Ledger):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self._check_numbers()
         self.num_injections = int(self.num_injections)
         if self.num_injections < len(self):
             raise UserError(
@@ -67,6 +69,23 @@ class InjectionMetadata(Ledger):
             )
         if len(self) and self.waveform_fields:
             self._check_waveforms()
+
+    def _check_numbers(self) -> None:
+        for name, lowest in (
+            ("sample_rate", "positive"),
+            ("duration", "positive"),
+            ("right_pad", "at least 0"),
+        ):
+            value = getattr(self, name)
+            if value is None:
+                continue
+            if not isinstance(value, int | float) or not (
+                value > 0 or (value == 0 and name == "right_pad")
+            ):
+                raise UserError(
+                    f"{type(self).__name__}: {name} is {value!r}; a number "
+                    f"that is {lowest} is needed"
+                )
 
     def _check_waveforms(self) -> None:
         if self.sample_rate is None or self.duration is None:
@@ -188,11 +207,24 @@ class InjectionParameterSet(BilbyParameterSet):
         snr: optimal SNR of the network, shape (row,).
         ifo_snrs: optimal SNR per ifo, shape (row, ifo).
         ifos: names of the ifos, in channel order.
+
+    Raises:
+        UserError: at construction, if ``ifos`` is no list of names.
     """
 
     snr: np.ndarray = parameter()
     ifo_snrs: np.ndarray = parameter()
     ifos: list[str] = metadata(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.ifos, list) or not all(
+            isinstance(ifo, str) for ifo in self.ifos
+        ):
+            raise UserError(
+                f"{type(self).__name__}: ifos is {self.ifos!r}, not a list "
+                "of names"
+            )
 
 
 @dataclass(eq=False)

@@ -175,6 +175,37 @@ def test_threshold_of_float32_statistics():
     assert events.nb(np.nextafter(threshold, 0)) == 2
 
 
+extreme = st.floats(allow_nan=False) | st.floats(width=32, allow_nan=False)
+
+
+@given(
+    st.lists(st.floats(width=32, allow_nan=False), max_size=8),
+    st.lists(extreme, max_size=8),
+    st.sampled_from([np.float16, np.float32, np.float64]),
+)
+def test_statistics_of_any_precision_are_compared_exactly(
+    values, thresholds, dtype
+):
+    with np.errstate(over="ignore"):
+        values = np.array(values, np.float32).astype(dtype)
+    events = EventSet(
+        detection_statistic=values,
+        detection_time=np.zeros(len(values)),
+        shift=np.zeros((len(values), 2)),
+    )
+    wide = [float(value) for value in values]
+    thresholds = np.array([*thresholds, *wide])
+    expected = [sum(v >= t for v in wide) for t in thresholds]
+    assert events.nb(thresholds).tolist() == expected
+    assert [events.nb(t) for t in thresholds] == expected
+
+
+def test_statistics_that_are_whole_numbers():
+    events = EventSet([1, 2, 3], [0, 0, 0], np.zeros((3, 2)))
+    assert events.nb([0.5, 2, 2.5, 9]).tolist() == [3, 2, 1, 0]
+    assert events.nb(2) == 2
+
+
 def test_get_shift_and_its_rounding(make_events):
     events = make_events(30)
     events.shift = events.shift * 0.1
@@ -223,6 +254,28 @@ def test_vetos_equal_brute_force(events, vetos, idx, chunk_size):
     expected = [any(a <= t < b for a, b in vetos) for t in times]
     assert mask.tolist() == expected
     assert kept == events[~np.array(expected, dtype=bool)]
+
+
+@given(event_sets(), event_sets(), interval_lists(), interval_lists())
+def test_vetos_commute(one, two, first, second):
+    joined = EventSet.concatenate([one, two])
+    apart = [each.apply_vetos(first, 1) for each in (one, two)]
+    assert joined.apply_vetos(first, 1) == EventSet.concatenate(apart)
+    both = one.apply_vetos(first + second, 1)
+    assert both == one.apply_vetos(first, 1).apply_vetos(second, 1)
+    assert both == one.apply_vetos(second, 1).apply_vetos(first, 1)
+    assert one.apply_vetos(first, 1).sort_by("detection_time") == (
+        one.sort_by("detection_time").apply_vetos(first, 1)
+    )
+
+
+@given(event_sets(), interval_lists())
+def test_vetoed_and_kept_add_up(events, vetos):
+    kept, mask = events.apply_vetos(vetos, 1, return_mask=True)
+    values = np.arange(-12, 12, 0.5)
+    np.testing.assert_array_equal(
+        kept.nb(values) + events[mask].nb(values), events.nb(values)
+    )
 
 
 def test_veto_of_an_ifo_that_is_not_there(make_events):
@@ -357,3 +410,42 @@ def test_statistics_do_not_depend_on_the_order(events, seed):
     shuffled = events[order]
     values = np.arange(-12, 12, 0.5)
     np.testing.assert_array_equal(events.nb(values), shuffled.nb(values))
+
+
+@given(event_sets(max_size=30), response_sets(max_size=15))
+def test_counts_of_recovered_add_up(events, injections):
+    recovered = RecoveredInjectionSet.recover(events, injections)
+    assert len(recovered) == len(injections)
+    assert recovered.num_injections == injections.num_injections
+    missed = np.isneginf(recovered.detection_statistic)
+    np.testing.assert_array_equal(recovered.found, ~missed)
+    assert recovered.nb(-np.inf) == len(injections)
+    assert recovered.nb(-1e9) == recovered.found.sum()
+    rows = 0
+    for delay in (1.0, 2.0, 3.0):
+        some = RecoveredInjectionSet.recover(
+            events.get_shift([0, delay]), injections.get_shift([0, delay])
+        )
+        whole = recovered.get_shift([0, delay])
+        np.testing.assert_array_equal(
+            some.detection_time, whole.detection_time
+        )
+        np.testing.assert_array_equal(
+            some.detection_statistic, whole.detection_statistic
+        )
+        rows += len(some)
+    assert rows == len(injections)
+    assert set(recovered.detection_statistic[~missed]) <= set(
+        events.detection_statistic
+    )
+
+
+@given(event_sets(max_size=30), response_sets(max_size=15), st.data())
+def test_recovery_does_not_depend_on_the_order(events, injections, data):
+    order = data.draw(st.permutations(range(len(injections))))
+    rows = np.array(order, dtype=int)
+    recovered = RecoveredInjectionSet.recover(events, injections)
+    again = RecoveredInjectionSet.recover(
+        events.sort_by("detection_statistic"), injections[rows]
+    )
+    assert again == recovered[rows]

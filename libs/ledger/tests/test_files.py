@@ -3,7 +3,9 @@
 import subprocess
 import sys
 import tracemalloc
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 
 import h5py
 import numpy as np
@@ -38,6 +40,31 @@ def test_round_trip_keeps_dtype_and_shape(tmp_path):
     read = Series.read(tmp_path / "a.hdf5")
     assert read == table
     assert (read.number.dtype, read.series.dtype) == (np.int32, np.float32)
+
+
+dtypes = st.sampled_from(["f4", "f8", ">f8", "i4", "i8", "u1", "?", "c8"])
+
+
+@given(st.integers(0, 5), st.integers(0, 3), st.integers(0, 4), dtypes, dtypes)
+def test_round_trips_keep_dtype_and_shape(
+    tmp_path_factory, count, width, size, one, two
+):
+    folder = tmp_path_factory.mktemp("round")
+    shape = (count, width) if width else (count,)
+    table = Series(
+        number=np.arange(np.prod(shape)).reshape(shape).astype(one),
+        series=np.arange(count * size).reshape(count, size).astype(two),
+    )
+    (path,) = write_all([table], folder)
+    Series.aggregate([path], folder / "all.hdf5")
+    copies = [Series.read(path), Series.read(folder / "all.hdf5"), table[:]]
+    copies.append(Series.concatenate([table, table[:0]]))
+    for copy in copies:
+        assert copy == table
+        for name in table.columns():
+            ours, theirs = getattr(copy, name), getattr(table, name)
+            assert ours.shape == theirs.shape
+            assert ours.dtype == theirs.dtype or copy is copies[-1]
 
 
 @pytest.mark.parametrize(
@@ -107,12 +134,21 @@ def test_directory_in_place_of_a_file(tmp_path):
         EventSet.read(tmp_path)
 
 
+def replace(file, name, value):
+    del file[name]
+    file[name] = value
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (lambda f: f.attrs.pop("length"), "'length' is missing"),
         (lambda f: f.attrs.__setitem__("length", 2.5), "'length' is 2.5"),
         (lambda f: f.attrs.__setitem__("length", -1), "'length' is -1"),
+        (lambda f: f.attrs.__setitem__("length", "2"), "'length' is 2, not"),
+        (lambda f: f.attrs.__setitem__("length", [2, 2]), r"is \[2, 2\], not"),
+        (lambda f: f.attrs.__setitem__("length", np.nan), "'length' is nan"),
+        (lambda f: f.attrs.__setitem__("length", np.inf), "'length' is inf"),
         (lambda f: f.attrs.__setitem__("length", 3), "has 3 rows"),
         (lambda f: f.pop("waveforms"), "'waveforms/series' is missing"),
         (
@@ -123,16 +159,108 @@ def test_directory_in_place_of_a_file(tmp_path):
             lambda f: (f.pop("waveforms"), f.create_group("waveforms/series")),
             "'waveforms/series' is missing",
         ),
+        (
+            lambda f: (
+                f.pop("waveforms"),
+                f.create_dataset("waveforms", data=[1, 2]),
+            ),
+            "'waveforms/series' is missing; 'waveforms' has nothing",
+        ),
+        (
+            lambda f: replace(f, "parameters/number", ["a", "b"]),
+            "dtype object, not rows of numbers",
+        ),
+        (
+            lambda f: replace(f, "parameters/number", np.array([b"a", b"b"])),
+            r"dtype \|S1, not rows of numbers",
+        ),
+        (
+            lambda f: replace(f, "parameters/number", 3.0),
+            r"shape \(\) and dtype float64, not rows",
+        ),
+        (
+            lambda f: replace(f, "parameters/number", h5py.Empty("f8")),
+            "dtype float64, not rows of numbers",
+        ),
+        (
+            lambda f: replace(f, "parameters/number", np.zeros(2, "i4,f8")),
+            "not rows of numbers",
+        ),
     ],
 )
 def test_foreign_file_is_named(tmp_path, change, message):
-    path = tmp_path / "a.hdf5"
+    path, target = tmp_path / "a.hdf5", tmp_path / "b.hdf5"
     series(2).write(path)
     with h5py.File(path, "a") as file:
         change(file)
+    for use in (Series.read, lambda path: Series.aggregate([path], target)):
+        with pytest.raises(UserError, match=message) as caught:
+            use(path)
+        assert str(path) in str(caught.value)
+    assert not target.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("Tb", "long", "'Tb' is 'long', not a number"),
+        ("num_injections", [3, 3], r"'num_injections' is \[3, 3\], not a"),
+        ("sample_rate", "fast", "sample_rate is 'fast'; a number that is"),
+        ("sample_rate", 0.0, "sample_rate is 0.0; a number that is positive"),
+        ("duration", np.nan, "duration is nan; a number that is positive"),
+        ("right_pad", -1.0, "right_pad is -1.0; a number that is at least 0"),
+        ("ifos", "H1L1", "ifos is 'H1L1', not a list of names"),
+        ("ifos", [1, 2], r"ifos is \[1, 2\], not a list of names"),
+    ],
+)
+def test_foreign_metadata_is_named(tmp_path, name, value, message):
+    path = tmp_path / "a.hdf5"
+    RecoveredInjectionSet().write(path)
+    with h5py.File(path, "a") as file:
+        file.attrs[name] = value
     with pytest.raises(UserError, match=message) as caught:
-        Series.read(path)
+        RecoveredInjectionSet.read(path)
     assert str(path) in str(caught.value)
+
+
+@given(st.floats(0, 1, exclude_max=True))
+def test_truncated_anywhere(tmp_path_factory, fraction):
+    folder = tmp_path_factory.mktemp("truncated")
+    one, two = write_all([series(20), series(20)], folder)
+    whole = two.read_bytes()
+    two.write_bytes(whole[: int(fraction * len(whole))])
+    with pytest.raises(UserError, match=f"{two}: truncated"):
+        Series.read(two)
+    with pytest.raises(UserError, match=f"{two}: truncated"):
+        Series.aggregate([one, two], folder / "all.hdf5", clean=True)
+    assert sorted(folder.iterdir()) == [one, two]
+
+
+def test_damaged_data_name_the_file(tmp_path):
+    path = tmp_path / "a.hdf5"
+    series(40).write(path)
+    values = np.random.default_rng(0).normal(size=(40, 8))
+    with h5py.File(path, "a") as file:
+        del file["waveforms/series"]
+        packed = file.create_dataset(
+            "waveforms/series", data=values, chunks=(40, 8), compression=4
+        )
+        place = packed.id.get_chunk_info(0).byte_offset
+    content = bytearray(path.read_bytes())
+    content[place + 10 : place + 50] = bytes(40)
+    path.write_bytes(content)
+    target = tmp_path / "b.hdf5"
+    for use in (
+        Series.read,
+        lambda path: Series.sample_from_file(path, 3),
+        lambda path: Series.aggregate([path], target, clean=True),
+    ):
+        with pytest.raises(
+            UserError, match=r"a\.hdf5: .* 'waveforms/series' cannot be read"
+        ):
+            use(path)
+    assert path.exists()
+    assert not target.exists()
 
 
 def test_length_stored_as_float_is_read(tmp_path):
@@ -245,6 +373,46 @@ def test_aggregate_of_blocks_smaller_than_files(tmp_path, monkeypatch):
     Series.aggregate(files, tmp_path / "all.hdf5")
     expected = Series.concatenate([series(7), series(1), series(9)])
     assert Series.read(tmp_path / "all.hdf5") == expected
+
+
+@given(
+    st.lists(st.integers(0, 9), max_size=8),
+    st.sampled_from([1, 300, 10**9]),
+    st.integers(1, 4),
+)
+def test_aggregate_whatever_is_held(tmp_path_factory, counts, block, together):
+    """Rows come in order, whether held, joined, or read a second time."""
+    folder = tmp_path_factory.mktemp("held")
+    whole = series(sum(counts))
+    edges = np.cumsum([0, *counts])
+    tables = [whole[i:j] for i, j in pairwise(edges)]
+    files = write_all(tables, folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(aggregation, "_BLOCK_BYTES", block)
+        patch.setattr(aggregation, "_FILES_AT_ONCE", together)
+        Series.aggregate(files, folder / "all.hdf5", length=len(whole))
+    assert Series.read(folder / "all.hdf5") == Series.concatenate(tables)
+
+
+def test_aggregate_has_one_source_open_at_a_time(tmp_path, monkeypatch):
+    opened, most = [], []
+    plain_opened = storage.opened
+
+    @contextmanager
+    def watched(fname):
+        with plain_opened(fname) as file:
+            opened.append(fname)
+            most.append(len(opened))
+            yield file
+            opened.remove(fname)
+
+    files = write_all([series(3)] * 5, tmp_path)
+    monkeypatch.setattr(storage, "opened", watched)
+    Series.aggregate(files, tmp_path / "all.hdf5")
+    assert most == [1] * 5
+    monkeypatch.setattr(aggregation, "_BLOCK_BYTES", 0)
+    Series.aggregate(files, tmp_path / "all.hdf5")
+    assert most == [1] * 15
 
 
 def test_aggregate_needs_little_memory(tmp_path, monkeypatch):

@@ -293,6 +293,31 @@ def test_inject_in_batches_equals_one_pass(table, cuts, start):
 
 
 @given(
+    response_sets(duration=20.0),
+    st.lists(st.integers(1, 319), max_size=10),
+    st.sampled_from([np.float32, np.float64]),
+    st.integers(0, 2**32 - 1),
+)
+def test_batches_are_the_same_to_the_last_bit(table, cuts, dtype, seed):
+    """Sums of real numbers depend on their order, so it is always one."""
+    rng = np.random.default_rng(seed)
+    for name in table.waveform_fields:
+        shape = getattr(table, name).shape
+        setattr(table, name, rng.normal(size=shape).astype(np.float32))
+    table.injection_time = table.injection_time + GPS
+    x = rng.normal(size=(2, 320)).astype(dtype)
+    whole = table.inject(x, GPS)
+    edges = [0, *sorted(set(cuts)), 320]
+    batches = [
+        table.inject(x[:, i:j], GPS + i / 16) for i, j in pairwise(edges)
+    ]
+    assert np.concatenate(batches, axis=1).tobytes() == whole.tobytes()
+    half = len(table) // 2
+    in_turn = table[half:].inject(table[:half].inject(x, GPS), GPS)
+    assert in_turn.tobytes() == whole.tobytes()
+
+
+@given(
     response_sets(),
     st.floats(0, 100),
     st.floats(0, 50),

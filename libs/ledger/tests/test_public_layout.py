@@ -93,16 +93,20 @@ def test_their_files_are_read(
         assert type(getattr(ledger, name)) is type(ATTRIBUTES[name])
 
 
+@pytest.mark.parametrize("aggregated", [False, True])
 @pytest.mark.parametrize(
     ("cls", "parameters", "waveforms", "attributes"), LAYOUTS
 )
 def test_our_files_have_exactly_that_layout(
-    tmp_path, rng, cls, parameters, waveforms, attributes
+    tmp_path, rng, cls, parameters, waveforms, attributes, aggregated
 ):
     path = tmp_path / "ours.hdf5"
     columns = {name: values(name, 4, rng) for name in cls.columns()}
     metadata = {name: ATTRIBUTES[name] for name in cls.metadata_fields()}
     cls(**columns, **metadata).write(path)
+    if aggregated:
+        source, path = path, tmp_path / "joined.hdf5"
+        cls.aggregate([source], path, clean=True)
     with h5py.File(path) as file:
         groups = {"parameters"} | ({"waveforms"} if waveforms else set())
         assert set(file) == groups

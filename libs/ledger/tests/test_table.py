@@ -214,3 +214,53 @@ def test_slices_join_to_the_whole(table, data):
             getattr(joined, name), getattr(table, name)
         )
     assert joined.num_injections == 2 * table.num_injections
+
+
+@given(event_sets(), st.data())
+def test_selection_and_sorting_commute(table, data):
+    """Sorting is stable, so that it does not matter which comes first."""
+    flags = st.lists(st.booleans(), min_size=len(table), max_size=len(table))
+    mask = np.array(data.draw(flags), dtype=bool)
+    order = np.argsort(table.detection_statistic, kind="stable")
+    assert (
+        table[mask].sort_by("detection_statistic")
+        == (table.sort_by("detection_statistic")[mask[order]])
+    )
+    start, stop = sorted(data.draw(st.tuples(*[st.integers(0, 20)] * 2)))
+    rows = np.arange(len(table))
+    assert table[start:stop] == table[rows[start:stop]]
+    assert table[mask] == table[np.flatnonzero(mask)]
+    assert table[mask][start:stop] == table[rows[mask][start:stop]]
+    again = table.sort_by("detection_statistic")
+    assert again.is_sorted_by("detection_statistic")
+    assert again.sort_by("detection_statistic") == again
+
+
+@given(event_sets(), event_sets(), event_sets())
+def test_joining_commutes_with_the_rest(one, two, three):
+    join = EventSet.concatenate
+    joined = join([one, two])
+    key = "detection_statistic"
+    halves = join([one.sort_by(key), two.sort_by(key)])
+    assert joined.sort_by(key) == halves.sort_by(key)
+    nested = join([joined, three])
+    flat = join([one, two, three])
+    for name in flat.columns():
+        np.testing.assert_array_equal(
+            getattr(nested, name), getattr(flat, name)
+        )
+    assert nested.Tb == flat.Tb
+    assert len(flat) == len(one) + len(two) + len(three)
+    loud = joined.detection_statistic > 0
+    parts = [each[each.detection_statistic > 0] for each in (one, two)]
+    assert joined[loud] == join(parts)
+    assert list(map(str, joined)) == [*map(str, one), *map(str, two)]
+
+
+@given(event_sets(), event_sets())
+def test_append_leaves_the_other_alone(one, two):
+    before, grown = two[:], one[:]
+    grown.append(two)
+    grown.detection_time = grown.detection_time + 1
+    assert two == before
+    assert grown.Tb == one.Tb + two.Tb
