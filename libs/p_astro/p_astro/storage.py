@@ -1,0 +1,93 @@
+"""How a model lies in an HDF5 file.
+
+Root attributes ``format`` and ``version``; for each density a group with
+the dataset ``log_density`` and one attribute for every other number.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import h5py
+import numpy as np
+from conventions.errors import UserError
+from conventions.files import complete
+from ledger.storage import opened, plain
+
+from p_astro.density import TailedKde
+from p_astro.rate import RateDensity
+
+PATH = str | os.PathLike[str]
+
+FORMAT = "aframe p_astro"
+VERSION = 1
+
+_SCALARS = ("start", "step", "decay", "bandwidth")
+
+
+def write(path: PATH, models: Mapping[str, RateDensity]) -> None:
+    """Write densities of rate.
+
+    Args:
+        path: the file, complete or absent.
+        models: name of the group to what it holds.
+    """
+    with complete(path) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs["format"] = FORMAT
+        file.attrs["version"] = VERSION
+        for name, model in models.items():
+            group = file.create_group(name)
+            group["log_density"] = model.density.log_density
+            for scalar in _SCALARS:
+                group.attrs[scalar] = getattr(model.density, scalar)
+            for attribute in model.ATTRIBUTES:
+                group.attrs[attribute] = getattr(model, attribute)
+
+
+def read(
+    path: PATH, models: Mapping[str, type[RateDensity]]
+) -> dict[str, Any]:
+    """Read densities of rate.
+
+    Args:
+        path: the file.
+        models: name of the group to the class of what it holds.
+
+    Returns:
+        Name of the group to what it holds.
+
+    Raises:
+        UserError: if there is no such file, it is truncated, or it is not
+            of this format and version.
+    """
+    with opened(path) as file:
+        found = plain(file.attrs.get("format"))
+        if found != FORMAT:
+            raise UserError(
+                f"{path}: not a p_astro model, root attribute 'format' is "
+                f"{found!r}, not {FORMAT!r}"
+            )
+        version = plain(file.attrs.get("version"))
+        if version != VERSION:
+            raise UserError(
+                f"{path}: p_astro model of version {version}; version "
+                f"{VERSION} can be read"
+            )
+        try:
+            return {
+                name: _model(file[name], cls) for name, cls in models.items()
+            }
+        except (KeyError, OSError, ValueError) as error:
+            raise UserError(
+                f"{path}: incomplete p_astro model ({error})"
+            ) from error
+
+
+def _model(group: h5py.Group, cls: type[RateDensity]) -> RateDensity:
+    scalars = {name: plain(group.attrs[name]) for name in _SCALARS}
+    log_density = group["log_density"][:]
+    if log_density.ndim != 1 or not np.isfinite(log_density).all():
+        raise ValueError(f"{group.name}/log_density is no list of numbers")
+    density = TailedKde(log_density=log_density, **scalars)
+    attributes = {name: plain(group.attrs[name]) for name in cls.ATTRIBUTES}
+    return cls.restored(density, **attributes)
