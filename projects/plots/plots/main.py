@@ -4,14 +4,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from conventions.errors import UserError
 from ledger.events import EventSet, RecoveredInjectionSet
 from ledger.injections import InjectionParameterSet
+from ledger.livetime import LivetimeSet
+from ledger.veto_set import VetoSet
 
 from plots import figures_png, page, store, summary
 from plots.analysis import HOURLY, analyse
 from plots.efficiency import SNR_BINS, SNR_SUMMARY_BINS
 from plots.injected import InjectedPrior
 from plots.populations import POPULATIONS, Population
+from plots.vetoing import Search, without_vetoed
 
 
 def sensitive_volume(
@@ -28,6 +32,9 @@ def sensitive_volume(
     reference_far: float = HOURLY,
     snr_bins: Sequence[tuple[float, float]] = SNR_BINS,
     snr_summary_bins: Sequence[tuple[float, float]] = SNR_SUMMARY_BINS,
+    vetos: Sequence[str] = (),
+    veto_file: Path | None = None,
+    livetime: Path | None = None,
 ) -> dict[str, Any]:
     """Compute the sensitive volume of a search and draw its plots.
 
@@ -52,27 +59,51 @@ def sensitive_volume(
             (1/yr).
         snr_bins: network SNR bins that follow one another.
         snr_summary_bins: network SNR bins that judge a network.
+        vetos: categories of vetoed times that are taken out of the search
+            (:func:`plots.vetoing.without_vetoed`), such as CAT1 or GATES.
+        veto_file: the vetoed times (``VetoSet``); needed with ``vetos``.
+        livetime: the searched stretches, unshifted ones included
+            (``LivetimeSet``); needed with ``vetos``.
 
     Returns:
         What ``summary.json`` holds.
 
     Raises:
         UserError: if a file is missing or foreign, the tables are not of
-            one run, or the prior did not make the injections.
+            one run, the prior did not make the injections, or the vetoes
+            leave no background.
     """
     injected = InjectedPrior.load(prior, prior_arguments)
-    analysis = analyse(
+    search = Search(
         EventSet.read(background),
         RecoveredInjectionSet.read(foreground),
-        InjectionParameterSet.read(rejected),
         None if zero_lag is None else EventSet.read(zero_lag),
+    )
+    if vetos:
+        if veto_file is None or livetime is None:
+            raise UserError(
+                f"vetos: {', '.join(vetos)} need the vetoed times "
+                "(veto_file) and the searched stretches (livetime)"
+            )
+        search = without_vetoed(
+            search,
+            LivetimeSet.read(livetime),
+            VetoSet.read(veto_file),
+            vetos,
+            ifos,
+        )
+    analysis = analyse(
+        search.background,
+        search.foreground,
+        InjectionParameterSet.read(rejected),
+        search.zero_lag,
         injected,
         populations,
         reference_far,
         snr_bins,
         snr_summary_bins,
     )
-    numbers = summary.summarise(analysis, injected, ifos)
+    numbers = summary.summarise(analysis, injected, ifos, search)
     output_dir = Path(output_dir)
     store.write(analysis, output_dir / "sensitive_volume.hdf5")
     figures_png.write(analysis, output_dir)

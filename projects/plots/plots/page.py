@@ -56,6 +56,7 @@ PAGE = """<!DOCTYPE html>
 <h2>What was counted</h2>
 <div class="columns"><section>{counts}</section>
 <section>{versions}</section></div>
+{vetos}
 {script}
 </body>
 </html>
@@ -144,6 +145,52 @@ def _counts(summary: dict[str, Any]) -> str:
     return _table(("Quantity", "Value"), rows)
 
 
+def _vetos(vetos: dict[str, Any] | None, livetime: dict[str, Any]) -> str:
+    """What was vetoed, out of what there was before."""
+    if vetos is None:
+        return ""
+    everything = vetos["losses"]["all"]
+    before = {
+        name: (livetime[name] or 0.0) + (everything[f"{name}_seconds"] or 0.0)
+        for name in ("background", "zero_lag")
+    }
+
+    def time(loss: dict[str, Any], name: str) -> str:
+        seconds = loss[f"{name}_seconds"]
+        if seconds is None:
+            return "not applied"
+        share = seconds / before[name] if before[name] else 0.0
+        return f"{seconds:.0f} s ({share:.2%})"
+
+    def count(value: int | None) -> str:
+        return "not applied" if value is None else f"{value:d}"
+
+    rows = (
+        (
+            name,
+            time(loss, "background"),
+            count(loss["background_events"]),
+            count(loss["injections"]),
+            time(loss, "zero_lag"),
+            count(loss["zero_lag_events"]),
+        )
+        for name, loss in vetos["losses"].items()
+    )
+    head = (
+        "Category",
+        "Background time",
+        "Events",
+        "Injections now missed",
+        "Zero-lag time",
+        "Events",
+    )
+    return (
+        "<h2>What was vetoed</h2>\n<p>Each category by itself, then all "
+        "together. The livetimes and counts above are without vetoed "
+        f"time.</p>\n{_table(head, rows)}"
+    )
+
+
 def _warnings(messages: Sequence[str]) -> str:
     if not messages:
         return ""
@@ -188,6 +235,7 @@ def render(analysis: Analysis, summary: dict[str, Any]) -> str:
         fractions=_fractions(summary["recovered_fraction"]),
         figures="\n".join(f"<div>{division}</div>" for division in divisions),
         counts=_counts(summary),
+        vetos=_vetos(summary["vetos"], summary["livetime"]),
         versions=_table(("Software", "Version"), summary["versions"].items()),
         script=script,
     )

@@ -4,6 +4,7 @@ import json
 import math
 import platform
 from collections.abc import Sequence
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from ledger.intervals import ONE_SIGMA
 from plots.analysis import Analysis
 from plots.efficiency import Efficiency
 from plots.injected import InjectedPrior
+from plots.vetoing import Search
 
 PACKAGES = (
     "plots",
@@ -62,6 +64,16 @@ def _bins(rows: Sequence[Efficiency]) -> list[dict[str, Any]]:
     ]
 
 
+def _vetos(search: Search) -> dict[str, Any] | None:
+    """What each category took (livetimes in s), and all of them."""
+    if not search.losses:
+        return None
+    return {
+        "settings": search.veto_settings,
+        "losses": {name: asdict(row) for name, row in search.losses.items()},
+    }
+
+
 def volume_at(analysis: Analysis, far: float) -> int | None:
     """Index of the largest tabulated FAR that does not exceed ``far``.
 
@@ -77,7 +89,10 @@ def volume_at(analysis: Analysis, far: float) -> int | None:
 
 
 def summarise(
-    analysis: Analysis, injected: InjectedPrior, ifos: Sequence[str]
+    analysis: Analysis,
+    injected: InjectedPrior,
+    ifos: Sequence[str],
+    search: Search,
 ) -> dict[str, Any]:
     """Collect the numbers by which a search is judged.
 
@@ -85,6 +100,7 @@ def summarise(
         analysis: the computed numbers.
         injected: the prior that made the injections.
         ifos: interferometers that were searched.
+        search: what was analysed, with what vetoes took from it.
 
     Returns:
         What ``summary.json`` holds. Livetimes are in s, rates in 1/yr,
@@ -130,6 +146,7 @@ def summarise(
             ),
         },
         "counts": analysis.counts,
+        "vetos": _vetos(search),
         "far_range": {
             "lowest": SECONDS_IN_YEAR / background.livetime,
             "highest": float(analysis.far[-1]),
@@ -146,7 +163,7 @@ def summarise(
             },
         },
         "populations": populations,
-        "warnings": list(analysis.warnings),
+        "warnings": [*search.warnings, *analysis.warnings],
         "versions": versions(),
     }
 

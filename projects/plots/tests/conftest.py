@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from ledger.events import EventSet, RecoveredInjectionSet
 from ledger.injections import InjectionParameterSet
+from ledger.livetime import LivetimeSet
 from priors import load
 from priors.sampling import draw, seeded
 
@@ -30,27 +31,33 @@ PARAMETERS = (
 )
 
 
+TABLES = ("background", "foreground", "rejected", "zero_lag", "livetime")
+
+
 @dataclass
 class Search:
     background: EventSet
     foreground: RecoveredInjectionSet
     rejected: InjectionParameterSet
     zero_lag: EventSet
+    livetime: LivetimeSet
     prior: str
 
     def write(self, directory: Path) -> dict[str, Path]:
         paths = {}
-        for name in ("background", "foreground", "rejected", "zero_lag"):
+        for name in TABLES:
             paths[name] = directory / f"{name}.hdf5"
             getattr(self, name).write(paths[name])
         return paths
 
 
-def _events(size: int, livetime: float, rng: np.random.Generator) -> EventSet:
+def _events(
+    size: int, livetime: float, shift: float, rng: np.random.Generator
+) -> EventSet:
     return EventSet(
         detection_statistic=np.sort(rng.normal(-4, 1.2, size)),
         detection_time=np.sort(rng.uniform(0, livetime, size)),
-        shift=np.tile([0.0, 1.0], (size, 1)),
+        shift=np.tile([0.0, shift], (size, 1)),
         Tb=livetime,
     )
 
@@ -101,10 +108,15 @@ def make_search() -> Callable[..., Search]:
         )
         size = int(livetime / 16) if background is None else background
         return Search(
-            _events(size, livetime, rng),
+            _events(size, livetime, 1.0, rng),
             foreground,
             rejected,
-            _events(size // 10, livetime / 10, rng),
+            _events(size // 10, livetime / 10, 0.0, rng),
+            LivetimeSet(
+                start=[0.0, 0.0],
+                stop=[livetime, livetime / 10],
+                shift=[[0.0, 1.0], [0.0, 0.0]],
+            ),
             prior,
         )
 

@@ -52,5 +52,8 @@ def test_options(capsys):
         "reference_far",
         "snr_bins",
         "snr_summary_bins",
+        "vetos",
+        "veto_file",
+        "livetime",
     ):
         assert f"--{name} " in options

@@ -13,6 +13,7 @@ from plots.injected import InjectedPrior
 from plots.main import sensitive_volume
 from plots.populations import Population
 from plots.summary import summarise
+from plots.vetoing import Search
 from plots.volume import RecoveredStatistics, Weights
 
 HOURLY = SECONDS_IN_YEAR / 3600
@@ -35,8 +36,16 @@ class Loader(HTMLParser):
 def judge(search, **settings):
     """The summary alone, without files and figures."""
     injected = InjectedPrior.load(search.prior)
-    tables = (search.background, search.foreground, search.rejected, None)
-    return summarise(analyse(*tables, injected, **settings), injected, ["H1"])
+    tables = Search(search.background, search.foreground, None)
+    analysis = analyse(
+        tables.background,
+        tables.foreground,
+        search.rejected,
+        None,
+        injected,
+        **settings,
+    )
+    return summarise(analysis, injected, ["H1"], tables)
 
 
 def run(search, directory, **settings):
