@@ -12,7 +12,8 @@ BLOCKED = {
     *("torch", "numpy", "h5py", "gwpy", "lightning", "scipy", "astropy"),
     *("bilby", "lal", "ml4gw", "tritonclient", "matplotlib", "bokeh"),
     *("datagen", "train", "export", "infer", "plots"),
-    *("ledger", "waveforms", "priors", "preprocessing", "architectures"),
+    *("ledger", "waveforms", "priors", "p_astro"),
+    *("preprocessing", "architectures"),
 }
 
 
