@@ -1,9 +1,11 @@
-"""Strain of one segment and shift, in the order of the requests."""
+"""Strain of one segment, and of its slides."""
 
 import math
-from collections.abc import Iterator, Sequence
+import threading
+from collections import OrderedDict
+from collections.abc import Hashable, Sequence
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import h5py
 import numpy as np
@@ -11,7 +13,10 @@ from conventions.errors import UserError
 from numpy.typing import NDArray
 from preprocessing.config import whole_samples
 
-from infer.layout import StreamLayout
+# Samples that are read together: a chunk of a background file.
+BLOCK = 131_072
+# Blocks of one channel that are kept, a megabyte each.
+KEPT = 64
 
 
 class Injections(Protocol):
@@ -28,29 +33,28 @@ class Injections(Protocol):
         ...
 
 
-class SegmentReader:
-    """Reads a background file with one delay per interferometer.
+class SegmentStrain:
+    """One segment of a background file, read by all its slides.
 
-    Sample k of channel j is the one recorded ``shifts[j]`` seconds and k
-    samples after ``start`` (science.md, Time-slides). Data are read when
-    they are needed, a request at a time.
+    Data are read in blocks when they are needed. The last ``KEPT`` blocks
+    of each channel stay, 64 MiB a channel, however long the segment is: a
+    pass of several slides together reads the file once, unless their delays
+    lie further apart than that. May be used by several threads.
 
     Args:
         background: the background file.
         ifos: the channels, in order.
         sample_rate: what the data must be sampled at, in Hz.
-        shifts: delay of each channel, in seconds.
         start: GPS second where the segment starts; the file's by default.
         stop: GPS second where it stops; the file's by default.
 
     Attributes:
-        start: GPS second of the first sample, before the delay.
-        num_samples: samples for which every channel has data.
+        start: GPS second of the first sample.
+        size: samples of each channel.
 
     Raises:
         UserError: for a file that is missing or unreadable, a missing ifo,
-            another sample rate, a segment beyond the file, or a delay that
-            is negative, not a whole number of samples or too long.
+            another sample rate, or a segment beyond the file.
     """
 
     def __init__(
@@ -58,25 +62,20 @@ class SegmentReader:
         background: Path,
         ifos: Sequence[str],
         sample_rate: float,
-        shifts: Sequence[float],
         start: float | None = None,
         stop: float | None = None,
     ) -> None:
         self.background = Path(background)
+        self.ifos = tuple(ifos)
         self.sample_rate = sample_rate
-        if len(shifts) != len(ifos):
-            raise UserError(
-                f"shifts: {list(shifts)} must name one delay for each of "
-                f"{', '.join(ifos)}"
-            )
-        if any(not 0 <= shift < math.inf for shift in shifts):
-            raise UserError(
-                f"shifts: {list(shifts)} must be zero or positive seconds"
-            )
+        self._lock = threading.Lock()
+        self._blocks: OrderedDict[tuple[int, int], NDArray[np.float64]]
+        self._blocks = OrderedDict()
+        self._gaps: dict[tuple[int, int], NDArray[np.int64]] = {}
         self._file = self._open()
         try:
             self._channels = [self._channel(ifo) for ifo in ifos]
-            self._locate(ifos, shifts, start, stop)
+            self._locate(start, stop)
         except BaseException:
             self._file.close()
             raise
@@ -112,13 +111,7 @@ class SegmentReader:
             )
         return channel
 
-    def _locate(
-        self,
-        ifos: Sequence[str],
-        shifts: Sequence[float],
-        start: float | None,
-        stop: float | None,
-    ) -> None:
+    def _locate(self, start: float | None, stop: float | None) -> None:
         """Find each channel's first sample and the common length."""
         begin = [float(channel.attrs["x0"]) for channel in self._channels]
         end = [
@@ -132,23 +125,12 @@ class SegmentReader:
                 f"{self.background} holds GPS {max(begin)} to {min(end)}, "
                 f"not {self.start} to {last}"
             )
-        size = math.floor((last - self.start) * self.sample_rate + 1e-6)
-        delays = [
-            whole_samples(f"shift of {ifo}", shift, self.sample_rate)
-            for ifo, shift in zip(ifos, shifts, strict=True)
-        ]
-        self.num_samples = size - max(delays)
-        if self.num_samples < 1:
-            raise UserError(
-                f"shifts: {list(shifts)} leave nothing of the "
-                f"{last - self.start:g} s in {self.background}"
-            )
+        self.size = math.floor((last - self.start) * self.sample_rate + 1e-6)
         self._offsets = [
-            delay
-            + whole_samples(
+            whole_samples(
                 f"start - x0 of {ifo}", self.start - x0, self.sample_rate
             )
-            for ifo, delay, x0 in zip(ifos, delays, begin, strict=True)
+            for ifo, x0 in zip(self.ifos, begin, strict=True)
         ]
 
     def __enter__(self) -> Self:
@@ -161,8 +143,134 @@ class SegmentReader:
         """Close the file."""
         self._file.close()
 
-    def read(self, first: int, size: int) -> NDArray[np.float64]:
-        """Read strain; zeros where the segment has none.
+    def read(self, channel: int, first: int, size: int) -> NDArray[np.float64]:
+        """Read one channel; samples that are no numbers are zeros.
+
+        Args:
+            channel: index of the ifo.
+            first: first sample, counted from the segment's start.
+            size: number of samples, all within the segment.
+
+        Returns:
+            Strain of shape ``(size,)``.
+        """
+        data = np.empty(size)
+        begin = first + self._offsets[channel]
+        end = begin + size
+        for index in range(begin // BLOCK, -(-end // BLOCK)):
+            block, origin = self._block(channel, index), index * BLOCK
+            low, high = max(begin, origin), min(end, origin + BLOCK)
+            data[low - begin : high - begin] = block[
+                low - origin : high - origin
+            ]
+        return data
+
+    def gaps(self, channel: int, first: int, size: int) -> NDArray[np.int64]:
+        """Find the samples that are no numbers.
+
+        Args:
+            channel: index of the ifo.
+            first: first sample, counted from the segment's start.
+            size: number of samples, all within the segment.
+
+        Returns:
+            First and one after the last sample of each gap, counted from
+            the segment's start, in order, of shape ``(gap, 2)``; gaps may
+            touch and reach beyond what is asked for.
+        """
+        begin = first + self._offsets[channel]
+        found = [np.zeros((0, 2), np.int64)]
+        for index in range(begin // BLOCK, -(-(begin + size) // BLOCK)):
+            if (channel, index) not in self._gaps:
+                self._block(channel, index)
+            found.append(self._gaps[channel, index])
+        return np.concatenate(found) - self._offsets[channel]
+
+    def _block(self, channel: int, index: int) -> NDArray[np.float64]:
+        """Some data, counted in samples of the file."""
+        key = (channel, index)
+        with self._lock:
+            if key in self._blocks:
+                self._blocks.move_to_end(key)
+                return self._blocks[key]
+            begin = index * BLOCK
+            try:
+                block = self._channels[channel][begin : begin + BLOCK]
+            except OSError as error:
+                raise UserError(
+                    f"{self.ifos[channel]} in {self.background} cannot be "
+                    f"read: {error}"
+                ) from error
+            block = block.astype(np.float64, copy=False)
+            bad = ~np.isfinite(block)
+            block[bad] = 0.0
+            self._gaps[key] = runs(bad) + begin
+            self._blocks[key] = block
+            while len(self._blocks) > KEPT * len(self._channels):
+                self._blocks.popitem(last=False)
+            return block
+
+
+class SlideStrain:
+    """One segment with a delay per interferometer: a slide of an engine.
+
+    Sample k of channel j is the one recorded ``shifts[j]`` seconds and k
+    samples after the segment's start (science.md, Time-slides).
+
+    Args:
+        segment: the strain.
+        shifts: delay of each channel, in seconds.
+        injections: signals for the second stream; without any, there is one
+            stream.
+
+    Attributes:
+        num_samples: samples for which every channel has data.
+        streams: 2 with injections, otherwise 1.
+        sources: what each channel is read from; equal where two slides read
+            the same background.
+
+    Raises:
+        UserError: for a delay that is negative, not a whole number of
+            samples or too long.
+    """
+
+    def __init__(
+        self,
+        segment: SegmentStrain,
+        shifts: Sequence[float],
+        injections: Injections | None = None,
+    ) -> None:
+        if len(shifts) != len(segment.ifos):
+            raise UserError(
+                f"shifts: {list(shifts)} must name one delay for each of "
+                f"{', '.join(segment.ifos)}"
+            )
+        if any(not 0 <= shift < math.inf for shift in shifts):
+            raise UserError(
+                f"shifts: {list(shifts)} must be zero or positive seconds"
+            )
+        self.segment = segment
+        self.shifts = tuple(map(float, shifts))
+        self._delays = [
+            whole_samples(f"shift of {ifo}", shift, segment.sample_rate)
+            for ifo, shift in zip(segment.ifos, shifts, strict=True)
+        ]
+        self.num_samples = segment.size - max(self._delays)
+        if self.num_samples < 1:
+            raise UserError(
+                f"shifts: {list(shifts)} leave nothing of the "
+                f"{segment.size / segment.sample_rate:g} s in "
+                f"{segment.background}"
+            )
+        self._injections = injections
+        self.streams = 1 if injections is None or not len(injections) else 2
+        self.sources: tuple[Hashable, ...] = tuple(
+            (segment, channel, delay)
+            for channel, delay in enumerate(self._delays)
+        )
+
+    def read(self, first: int, size: int) -> NDArray[np.float32]:
+        """Read strain; zeros in gaps and where the slide has none.
 
         Args:
             first: first sample, relative to the segment's start; may be
@@ -170,59 +278,100 @@ class SegmentReader:
             size: number of samples.
 
         Returns:
-            Strain of shape ``(ifo, size)``.
-
-        Raises:
-            UserError: naming the channel and the time of the first sample
-                that is not a number.
+            Strain of shape ``(S, ifo, size)``: the background and, with
+            injections, the background plus signals.
         """
-        strain = np.zeros((len(self._channels), size))
+        strain = np.zeros(
+            (self.streams, len(self._delays), size), dtype=np.float32
+        )
         begin, end = max(first, 0), min(first + size, self.num_samples)
         if begin >= end:
             return strain
+        clean = np.stack(
+            [
+                self.segment.read(channel, begin + delay, end - begin)
+                for channel, delay in enumerate(self._delays)
+            ]
+        )
+        # Beyond the slide there is nothing to add signals to.
         target = np.s_[begin - first : end - first]
-        for row, channel, offset in zip(
-            strain, self._channels, self._offsets, strict=True
-        ):
-            row[target] = channel[begin + offset : end + offset]
-            if not np.isfinite(row).all():
-                self._report(channel, offset + begin, row[target])
+        strain[0, :, target] = clean
+        if self._injections is not None and self.streams == 2:
+            start = self.segment.start + begin / self.segment.sample_rate
+            strain[1, :, target] = self._injections.inject(clean, start)
         return strain
 
-    def _report(
-        self, channel: h5py.Dataset, first: int, data: NDArray[np.float64]
-    ) -> None:
-        sample = first + int(np.argmin(np.isfinite(data)))
-        time = float(channel.attrs["x0"]) + sample / self.sample_rate
-        raise UserError(
-            f"{channel.name.strip('/')} in {self.background} is "
-            f"{channel[sample]} at GPS {time:.6f}: segments must be free of "
-            "gaps"
-        )
-
-    def updates(
-        self, layout: StreamLayout, injections: Injections | None = None
-    ) -> Iterator[NDArray[np.float32]]:
-        """Strain of each request of a sequence.
+    def replaced(self, first: int, size: int) -> NDArray[np.int64]:
+        """Find samples that are no numbers in any ifo.
 
         Args:
-            layout: how the segment is cut.
-            injections: signals for the second stream; without any, there
-                is one stream.
+            first: first sample, relative to the segment's start; may be
+                negative.
+            size: number of samples.
 
-        Yields:
-            Strain of shape ``(S, ifo, update_size)``: the background and,
-            with injections, the background plus signals.
+        Returns:
+            First and one after the last sample of each gap within what is
+            asked for, in order and apart, of shape ``(gap, 2)``.
         """
-        for request in range(layout.num_requests):
-            first = layout.first_sample(request)
-            strain = self.read(first, layout.update_size)
-            streams = [strain]
-            if injections is not None and len(injections):
-                start = self.start + first / self.sample_rate
-                injected = injections.inject(strain, start)
-                # Beyond the segment there is nothing to add signals to.
-                injected[:, : max(-first, 0)] = 0.0
-                injected[:, max(self.num_samples - first, 0) :] = 0.0
-                streams.append(injected)
-            yield np.stack(streams).astype(np.float32)
+        begin, end = max(first, 0), min(first + size, self.num_samples)
+        if begin >= end:
+            return np.zeros((0, 2), np.int64)
+        gaps = np.concatenate(
+            [
+                self.segment.gaps(channel, begin + delay, end - begin) - delay
+                for channel, delay in enumerate(self._delays)
+            ]
+        )
+        gaps = np.clip(gaps, begin, end)
+        return _union(gaps[gaps[:, 0] < gaps[:, 1]])
+
+
+class ArraySlide:
+    """Strain in memory as a slide of an engine.
+
+    Args:
+        strain: of shape ``(S, ifo, time)`` without gaps: S = 1 (background)
+            or 2 (background, injected).
+    """
+
+    def __init__(self, strain: NDArray[np.floating[Any]]) -> None:
+        self._strain = strain
+        self.streams, _, self.num_samples = strain.shape
+
+    def read(self, first: int, size: int) -> NDArray[np.float32]:
+        """Give a stretch, zeros outside; see :class:`infer.engine.Slide`."""
+        data = np.zeros((*self._strain.shape[:2], size), np.float32)
+        begin, end = max(first, 0), min(first + size, self.num_samples)
+        if begin < end:
+            data[..., begin - first : end - first] = self._strain[
+                ..., begin:end
+            ]
+        return data
+
+
+def runs(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Find the half-open index ranges over which a mask is true.
+
+    Args:
+        mask: 1-D.
+
+    Returns:
+        First and one after the last index of each run, of shape
+        ``(run, 2)``.
+    """
+    if not mask.any():
+        return np.zeros((0, 2), np.int64)
+    edges = np.diff(mask.astype(np.int8), prepend=0, append=0)
+    return np.flatnonzero(edges).reshape(-1, 2)
+
+
+def _union(spans: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Join half-open spans that overlap or touch, and sort them."""
+    if not len(spans):
+        return spans
+    spans = spans[np.argsort(spans[:, 0], kind="stable")]
+    reach = np.maximum.accumulate(spans[:, 1])
+    apart = np.flatnonzero(spans[1:, 0] > reach[:-1]) + 1
+    begin = np.concatenate([[0], apart])
+    end = np.concatenate([apart - 1, [len(spans) - 1]])
+    return np.stack([spans[begin, 0], reach[end]], axis=1)

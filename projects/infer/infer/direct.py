@@ -1,7 +1,6 @@
 """The network in this process; needs the torch extra of this project."""
 
-import os
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,15 +9,14 @@ from conventions.errors import UserError
 from numpy.typing import NDArray
 from preprocessing.manifest import Manifest, sha256
 
+from infer.engine import Slide
 from infer.layout import StreamLayout
 
 if TYPE_CHECKING:
-    import torch
+    pass
 
 WEIGHTS = "model.pt"
-# Kernels that one thread takes at a time on a CPU. Chunks in threads take
-# no barrier in every layer, as torch's own threads do.
-CHUNK = 32
+PRECISIONS = ("fp32", "tf32", "bf16", "fp16")
 
 
 def _torch() -> Any:
@@ -34,27 +32,56 @@ def _torch() -> Any:
 
 
 class DirectEngine:
-    """Runs a trained network on strain, without a server.
+    """Evaluates a trained network in this process.
 
     Gives the same outputs as the ensemble ``aframe-stream``.
+
+    All slides advance together, a request at a time. Of what is alike in
+    several of them, a channel with the same delay, or the injected stream
+    where no signal reaches, PSD, whitening and network are computed once.
+    While the network works, a thread reads and whitens the next request.
+
+    Memory, whatever the slides' length: at most three requests of all
+    slides are held at once, in bytes ``12 N S C (p + 3 w)``, for N slides
+    of S streams and C ifos, p samples of the PSD and w samples of what is
+    whitened (``kernel_length + fduration + (batch_size - 1) /
+    inference_sampling_rate`` seconds); the temporaries of whitening 16
+    channels, ``16 * 8 (8 p + 8 w)``; and what the network itself takes for
+    ``chunk`` kernels, on a CPU once for each thread.
 
     Args:
         model: directory of a training, or its ``model.pt``.
         manifest: of a model repository, or that of the training extended by
             ``psd_length``, ``inference_sampling_rate`` and ``batch_size``.
         device: what torch calls the device.
+        precision: of the network; PSD and whitening are computed in double
+            precision always. ``fp32``, ``tf32`` (single precision, but
+            convolutions on a GPU's tensor cores, whose products have 10
+            bits), ``bf16`` or ``fp16``. See the README for the effect on
+            the statistic.
+        chunk: kernels that the network is given at once; by default 32 on
+            a CPU, 2048 on a GPU.
 
     Raises:
         UserError: if torch or ml4gw is not installed, the weights are
-            missing or not those of the manifest, or the manifest lacks the
-            settings of inference.
+            missing or not those of the manifest, the manifest lacks the
+            settings of inference, or a precision is unknown or not to be
+            had on the device.
     """
 
     def __init__(
-        self, model: Path, manifest: Manifest, device: str = "cpu"
+        self,
+        model: Path,
+        manifest: Manifest,
+        device: str = "cpu",
+        precision: str = "fp32",
+        chunk: int | None = None,
     ) -> None:
         torch = _torch()
         from preprocessing.batch import BatchWhitener
+        from preprocessing.representations import Inputs
+
+        from infer.network import Network
 
         path = Path(model)
         weights = path / WEIGHTS if path.is_dir() else path
@@ -72,102 +99,51 @@ class DirectEngine:
             )
         self.manifest = manifest
         self.device = torch.device(device)
-        self.network = torch.jit.load(weights, map_location=self.device).eval()
-        self.pool = ThreadPoolExecutor(
-            len(os.sched_getaffinity(0)),
-            initializer=torch.set_num_threads,
-            initargs=(1,),
-        )
+        if precision not in PRECISIONS:
+            raise UserError(
+                f"precision: {precision!r} is not one of "
+                f"{', '.join(PRECISIONS)}"
+            )
+        if precision == "tf32" and self.device.type != "cuda":
+            raise UserError(
+                f"precision: tf32 is a mode of NVIDIA's GPUs, not of {device}"
+            )
+        settings = manifest.preprocessing
         self.whitener = BatchWhitener(
-            manifest.preprocessing,
+            settings,
             manifest.psd_length,
             manifest.inference_sampling_rate,
             manifest.batch_size,
         ).to(self.device)
+        self.network = Network(
+            weights,
+            Inputs(settings, manifest.inputs),
+            self.device,
+            precision,
+            chunk,
+        )
 
-    def whiten(self, full: "torch.Tensor") -> "torch.Tensor":
-        """Kernels of one request.
-
-        Args:
-            full: strain of shape ``(S, ifo, state_size + update_size)``.
-
-        Returns:
-            Whitened kernels of shape ``(S * batch_size, ifo, kernel_size)``.
-        """
-        with _torch().inference_mode():
-            return self.whitener(full.to(self.device))
-
-    def evaluate(self, kernels: "torch.Tensor") -> NDArray[np.float32]:
-        """Run the network.
+    def evaluate(
+        self, slides: Sequence[Slide]
+    ) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """Evaluate the network all along some slides.
 
         Args:
-            kernels: of shape ``(batch, ifo, kernel_size)``.
+            slides: of one segment, to share as much as can be; each has a
+                lasting cost in memory.
 
-        Returns:
-            Detection statistics of shape ``(batch,)``.
-        """
-        if self.device.type != "cpu":
-            return self._network(kernels).cpu().numpy()
-        pieces = self.pool.map(self._network, kernels.split(CHUNK))
-        return np.concatenate([piece.numpy() for piece in pieces])
-
-    def _network(self, kernels: "torch.Tensor") -> "torch.Tensor":
-        with _torch().inference_mode():
-            return self.network(kernels).float().flatten()
-
-    def outputs(
-        self, stream: NDArray[np.floating[Any]]
-    ) -> NDArray[np.float32]:
-        """Outputs of one contiguous segment.
-
-        Args:
-            stream: strain of shape ``(S, ifo, time)`` without gaps: S = 1
-                (background) or 2 (background, injected).
-
-        Returns:
-            Detection statistics of shape ``(S, n_outputs)``, as many as are
-            whole in the segment. Output n comes from the kernel whose right
-            edge lies ``(n + 1) / inference_sampling_rate - fduration / 2``
-            seconds after the segment's start. The first ``psd_length *
-            inference_sampling_rate`` are burn-in: they are NaN.
+        Yields:
+            See :meth:`infer.engine.Engine.evaluate`: a request of one slide
+            after the other.
 
         Raises:
-            UserError: if the segment has no output after the burn-in.
+            UserError: if a slide has no output after the burn-in.
         """
-        num_samples = stream.shape[-1]
-        layout = StreamLayout.from_manifest(self.manifest, num_samples)
-        shape = (stream.shape[0], -1)
-        burn_in = np.full((stream.shape[0], layout.burn_in), np.nan)
-        kept = [burn_in.astype(np.float32)]
-        requests = [
-            (request, counted)
-            for request in range(layout.num_requests)
-            if (counted := layout.outputs_of(request)).start < counted.stop
+        from infer.pipeline import evaluate
+
+        layouts = [
+            StreamLayout.from_manifest(self.manifest, slide.num_samples)
+            for slide in slides
         ]
-
-        def kernels(request: int) -> "torch.Tensor":
-            return self.whiten(self._stretch(stream, layout, request))
-
-        # A thread whitens the next request under the network's work.
-        whitened = self.pool.submit(kernels, requests[0][0])
-        for position, (_, counted) in enumerate(requests, start=1):
-            ready = whitened.result()
-            if position < len(requests):
-                whitened = self.pool.submit(kernels, requests[position][0])
-            answers = self.evaluate(ready).reshape(shape)
-            kept.append(answers[:, counted])
-        return np.concatenate(kept, axis=1)
-
-    def _stretch(
-        self,
-        stream: NDArray[np.floating[Any]],
-        layout: StreamLayout,
-        request: int,
-    ) -> "torch.Tensor":
-        """All strain that a request depends on, zeros outside the segment."""
-        size = layout.state_size + layout.update_size
-        first = layout.first_sample(request) - layout.state_size
-        begin, end = max(first, 0), min(first + size, stream.shape[-1])
-        full = np.zeros((*stream.shape[:2], size), np.float32)
-        full[..., begin - first : end - first] = stream[..., begin:end]
-        return _torch().from_numpy(full)
+        if slides:
+            yield from evaluate(self.whitener, self.network, slides, layouts)

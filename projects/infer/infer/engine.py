@@ -1,7 +1,7 @@
 """What an engine takes and gives: strain in, network outputs out."""
 
-from collections.abc import Iterator, Sequence
-from typing import Protocol
+from collections.abc import Hashable, Iterator, Sequence
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,19 +9,17 @@ from preprocessing.manifest import Manifest
 
 
 class Slide(Protocol):
-    """Strain of one segment at one shift (science.md, Time-slides).
-
-    Attributes:
-        num_samples: samples for which every channel has data.
-        streams: 1 for the background alone, 2 for the background and the
-            same with injections.
-    """
+    """Strain of one segment at one shift (science.md, Time-slides)."""
 
     @property
-    def num_samples(self) -> int: ...
+    def num_samples(self) -> int:
+        """Samples for which every channel has data."""
+        ...
 
     @property
-    def streams(self) -> int: ...
+    def streams(self) -> int:
+        """1 for the background alone, 2 for it and the same injected."""
+        ...
 
     def read(self, first: int, size: int) -> NDArray[np.float32]:
         """Give any stretch, as often as asked.
@@ -38,17 +36,30 @@ class Slide(Protocol):
         ...
 
 
+@runtime_checkable
+class SharedSlide(Slide, Protocol):
+    """A slide some of whose channels are those of other slides, too."""
+
+    @property
+    def sources(self) -> Sequence[Hashable]:
+        """Where each channel's background comes from.
+
+        Equal sources are equal, sample for sample, as far as both slides
+        have data.
+        """
+        ...
+
+
 class Engine(Protocol):
     """Evaluates a network on slides.
 
     Kernels, requests and batches are an engine's own business.
-
-    Attributes:
-        manifest: of the exported network.
     """
 
     @property
-    def manifest(self) -> Manifest: ...
+    def manifest(self) -> Manifest:
+        """Manifest of the exported network."""
+        ...
 
     def evaluate(
         self, slides: Sequence[Slide]
@@ -69,3 +80,20 @@ class Engine(Protocol):
             UserError: if a slide has no output after the burn-in.
         """
         ...
+
+
+def outputs_of(engine: Engine, slide: Slide) -> NDArray[np.float32]:
+    """Evaluate a network all along one slide that fits into memory.
+
+    Args:
+        engine: evaluates the network.
+        slide: the strain.
+
+    Returns:
+        All outputs after the burn-in, of shape ``(S, n)``.
+
+    Raises:
+        UserError: if there are none.
+    """
+    pieces = [outputs for _, outputs in engine.evaluate([slide])]
+    return np.concatenate(pieces, axis=1)

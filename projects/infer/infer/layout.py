@@ -81,6 +81,21 @@ class StreamLayout:
         return self.batch_size * self.stride
 
     @property
+    def psd_size(self) -> int:
+        """Samples that a PSD is estimated from: those of the burn-in."""
+        return self.burn_in * self.stride
+
+    @property
+    def window_size(self) -> int:
+        """Samples that an output's kernel and its whitening need."""
+        return self.state_size - self.psd_size + self.stride
+
+    @property
+    def full_size(self) -> int:
+        """Samples that a request's outputs depend on."""
+        return self.state_size + self.update_size
+
+    @property
     def num_outputs(self) -> int:
         """Outputs of the segment after the burn-in."""
         return self.num_samples // self.stride - self.burn_in
@@ -94,6 +109,11 @@ class StreamLayout:
     def skipped(self) -> int:
         """Outputs of the sequence that are dropped at its start."""
         return self.lead + self.burn_in
+
+    @property
+    def first_request(self) -> int:
+        """The request that brings the first output that counts."""
+        return self.skipped // self.batch_size
 
     @property
     def num_requests(self) -> int:

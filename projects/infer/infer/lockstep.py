@@ -1,0 +1,151 @@
+"""Many slides advanced together, so that they share what is alike."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infer.engine import SharedSlide, Slide
+from infer.layout import StreamLayout
+
+
+@dataclass(frozen=True)
+class Part:
+    """One slide's share of a step.
+
+    Attributes:
+        slide: its position.
+        count: outputs that count.
+        background: rows of :attr:`Step.strain` that are its channels.
+        injected: rows of :attr:`Step.signals` that are its channels with
+            injections; None where no signal reaches an output.
+        touched: outputs whose kernels, ``fduration / 2`` on each side
+            included, hold a signal: the others are the background's.
+        streams: of the slide.
+    """
+
+    slide: int
+    count: int
+    background: NDArray[np.int64]
+    injected: NDArray[np.int64] | None
+    touched: NDArray[np.int64]
+    streams: int
+
+
+@dataclass(frozen=True)
+class Step:
+    """What the same request of all slides depends on.
+
+    Attributes:
+        strain: of the channels of the background, each only once, of shape
+            ``(row, time)``: what a PSD is estimated from, and behind it
+            what is whitened with it.
+        signals: channels with injections, of shape ``(row, time)``: only
+            what is whitened.
+        owners: rows of ``strain`` whose PSD whitens each row of
+            ``signals``.
+        parts: the slides.
+    """
+
+    strain: NDArray[np.float32]
+    signals: NDArray[np.float32]
+    owners: NDArray[np.int64]
+    parts: Sequence[Part]
+
+
+class Lockstep:
+    """Reads the same request of all slides at once.
+
+    A channel with equal delays in several slides is read once a step, so
+    that it is whitened once: its PSD and its stretch are the same. So is
+    the injected stream, except where signals reach.
+
+    Args:
+        slides: the strain.
+        layouts: how each of them is cut, alike but for the lengths.
+    """
+
+    def __init__(
+        self, slides: Sequence[Slide], layouts: Sequence[StreamLayout]
+    ) -> None:
+        self.slides = slides
+        self.layouts = layouts
+        first = layouts[0].first_request
+        last = max(layout.num_requests for layout in layouts)
+        self.requests = range(first, last)
+
+    def read(self, request: int) -> Step:
+        """Read what one request of all slides depends on.
+
+        Args:
+            request: one of ``requests``.
+        """
+        rows: dict[Hashable, int] = {}
+        strain: list[NDArray[np.float32]] = []
+        signals: list[NDArray[np.float32]] = []
+        owners: list[int] = []
+        parts = []
+        for position, slide in enumerate(self.slides):
+            layout = self.layouts[position]
+            if request >= layout.num_requests:
+                continue
+            first = layout.first_sample(request) - layout.state_size
+            data = slide.read(first, layout.full_size)
+            own = []
+            keys = self._keys(position, request, data.shape[1])
+            for channel, key in enumerate(keys):
+                row = rows.setdefault(key, len(rows))
+                if row == len(strain):
+                    strain.append(data[0, channel])
+                own.append(row)
+            counted = layout.outputs_of(request)
+            touched, injected = np.zeros(0, np.int64), None
+            if slide.streams == 2:
+                stretch = data[..., layout.psd_size :]
+                touched = _touched(stretch, layout, counted.stop)
+            if len(touched):
+                injected = np.arange(len(own)) + len(signals)
+                signals.extend(stretch[1])
+                owners.extend(own)
+            parts.append(
+                Part(
+                    position,
+                    counted.stop,
+                    np.array(own),
+                    injected,
+                    touched,
+                    slide.streams,
+                )
+            )
+        size = self.layouts[0].full_size - self.layouts[0].psd_size
+        return Step(
+            np.stack(strain),
+            np.stack(signals) if signals else np.zeros((0, size), np.float32),
+            np.array(owners, dtype=np.int64),
+            parts,
+        )
+
+    def _keys(
+        self, position: int, request: int, num_ifos: int
+    ) -> Sequence[Hashable]:
+        """What tells a slide's channels from others in one request."""
+        slide, layout = self.slides[position], self.layouts[position]
+        end = layout.first_sample(request) + layout.update_size
+        if not isinstance(slide, SharedSlide):
+            return [(position, channel) for channel in range(num_ifos)]
+        if end <= slide.num_samples:
+            return slide.sources
+        # Zeros follow the slide's data, though the channel may have more.
+        return [(source, slide.num_samples) for source in slide.sources]
+
+
+def _touched(
+    stretch: NDArray[np.float32], layout: StreamLayout, count: int
+) -> NDArray[np.int64]:
+    """Outputs, of the first ``count``, whose data differ by stream."""
+    differ = np.flatnonzero((stretch[1] != stretch[0]).any(axis=0))
+    starts = np.arange(count) * layout.stride
+    after = np.searchsorted(differ, starts)
+    differ = np.append(differ, np.iinfo(np.int64).max)
+    return np.flatnonzero(differ[after] < starts + layout.window_size)

@@ -1,0 +1,164 @@
+"""Reading, whitening and the network, each ahead of the next."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from preprocessing.batch import BatchWhitener
+from torch import Tensor
+
+from infer.engine import Slide
+from infer.layout import StreamLayout
+from infer.lockstep import Lockstep, Part, Step
+from infer.network import Network
+
+# Channels that are whitened at once.
+ROWS = 16
+
+
+def evaluate(
+    whitener: BatchWhitener,
+    network: Network,
+    slides: Sequence[Slide],
+    layouts: Sequence[StreamLayout],
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Evaluate a network all along slides, in lockstep.
+
+    Args:
+        whitener: makes kernels of strain, on the network's device.
+        network: the network.
+        slides: the strain, at least one.
+        layouts: how each slide is cut into requests.
+
+    Yields:
+        Position of a slide and its next outputs of shape ``(S, n)``.
+    """
+    lockstep = Lockstep(slides, layouts)
+    requests = lockstep.requests
+    ahead = ThreadPoolExecutor(
+        1, initializer=torch.set_num_threads, initargs=(1,)
+    )
+    workers = network.workers()
+
+    def prepare(request: int) -> _Ready:
+        step = lockstep.read(request)
+        return _prepare(whitener, network.device, step)
+
+    try:
+        coming = ahead.submit(prepare, requests[0])
+        running = None
+        for request in requests:
+            ready = coming.result()
+            if request + 1 in requests:
+                coming = ahead.submit(prepare, request + 1)
+            answers = network.launch(workers, ready.kernels, ready.index)
+            # Collected only now, so that the workers have more to do.
+            if running is not None:
+                yield from _collect(*running)
+            running = ready.parts, answers
+        yield from _collect(*running)
+    finally:
+        ahead.shutdown(cancel_futures=True)
+        workers.shutdown(cancel_futures=True)
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """A step, whitened.
+
+    Attributes:
+        kernels: of all channels, of shape ``(row, kernel, kernel_size)``.
+        index: those to be evaluated: for each part its outputs of the
+            background, then those that signals touch; see
+            :meth:`Network.launch`.
+        parts: the slides.
+    """
+
+    kernels: Tensor
+    index: Tensor
+    parts: Sequence[Part]
+
+
+@torch.inference_mode()
+def _prepare(
+    whitener: BatchWhitener, device: torch.device, step: Step
+) -> _Ready:
+    if device.type == "cpu":
+        whitened = _whiten(whitener, device, step)
+    else:
+        # A stream of its own, so that neither waits for the network.
+        stream = torch.cuda.Stream(device)
+        with torch.cuda.stream(stream):
+            whitened = _whiten(whitener, device, step)
+        stream.synchronize()
+    kernels = whitened.unfold(-1, whitener.kernel_size, whitener.stride)
+    index = []
+    for part in step.parts:
+        index.append(_index(part.background, np.arange(part.count)))
+        if part.injected is not None:
+            rows = part.injected + len(step.strain)
+            index.append(_index(rows, part.touched))
+    return _Ready(kernels, torch.from_numpy(np.concatenate(index)), step.parts)
+
+
+def _index(
+    rows: NDArray[np.int64], kernels: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    repeated = np.broadcast_to(rows, (len(kernels), len(rows)))
+    return np.concatenate([repeated, kernels[:, None]], axis=1)
+
+
+def _whiten(
+    whitener: BatchWhitener, device: torch.device, step: Step
+) -> Tensor:
+    """Whiten all channels: background first, then those with signals."""
+    strain, signals = (_move(x, device) for x in (step.strain, step.signals))
+    size = signals.size(-1)
+    whitened, filters = [], []
+    for rows in strain.split(ROWS):
+        psd = whitener.estimate(rows[:, : whitener.psd_size])
+        filters.append(whitener.whitener.make_filter(psd[:, None], size))
+        stretch = rows[:, None, whitener.psd_size :]
+        whitened.append(
+            whitener.whitener.apply_filter(stretch, filters[-1])[:, 0]
+        )
+    if len(signals):
+        shared = torch.cat(filters)
+        owners = torch.from_numpy(step.owners).to(device)
+        for rows, owner in zip(
+            signals.split(ROWS), owners.split(ROWS), strict=True
+        ):
+            whitened.append(
+                whitener.whitener.apply_filter(rows[:, None], shared[owner])[
+                    :, 0
+                ]
+            )
+    return torch.cat(whitened)
+
+
+def _move(data: NDArray[np.float32], device: torch.device) -> Tensor:
+    tensor = torch.from_numpy(data)
+    if device.type == "cpu":
+        return tensor
+    return tensor.pin_memory().to(device, non_blocking=True)
+
+
+def _collect(
+    parts: Sequence[Part], answers: "Sequence[Future[NDArray[np.float32]]]"
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Wait for answers and give each slide its outputs."""
+    values = np.concatenate([answer.result() for answer in answers])
+    first = 0
+    for part in parts:
+        clean = values[first : first + part.count]
+        first += part.count
+        outputs = np.stack([clean] * part.streams)
+        if len(part.touched):
+            outputs[1, part.touched] = values[
+                first : first + len(part.touched)
+            ]
+            first += len(part.touched)
+        yield part.slide, outputs
