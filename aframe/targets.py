@@ -10,8 +10,12 @@ from law.util import flatten
 from aframe import config
 
 ENSEMBLE = "aframe-stream"
-MODELS = ("aframe", ENSEMBLE, "preprocessor", "snapshotter")
+NETWORK = "aframe"
+MODELS = (NETWORK, ENSEMBLE, "preprocessor", "snapshotter")
 """What a model repository holds beside its manifest."""
+
+NETWORK_FILES = {"onnx": "model.onnx", "tensorrt": "model.plan"}
+"""The network's file, on platforms that do not read TorchScript."""
 
 FIGURES = (
     "volume_vs_far",
@@ -107,17 +111,23 @@ def training(run_dir: Path) -> dict[str, FileTarget]:
     }
 
 
-def repository(directory: Path) -> dict[str, FileTarget]:
-    """A Triton model repository: manifest, configs, and what they run."""
+def repository(directory: Path, platform: str) -> dict[str, FileTarget]:
+    """A Triton model repository: manifest, configs, and what they run.
+
+    Args:
+        directory: where it is.
+        platform: how the server runs the network.
+    """
     configs = {
         name: FileTarget(directory / name / "config.pbtxt") for name in MODELS
     }
-    programs = {
-        f"{name}/{file}": FileTarget(directory / name / "1" / file)
-        for name in MODELS
-        if name != ENSEMBLE
-        for file in ("model.py", "model.pt")
-    }
+    files = [f"{name}/1/model.pt" for name in MODELS if name != ENSEMBLE]
+    if platform == "python":
+        files += [f"{name}/1/model.py" for name in MODELS if name != ENSEMBLE]
+    elif platform in NETWORK_FILES:
+        files.remove(f"{NETWORK}/1/model.pt")
+        files.append(f"{NETWORK}/1/{NETWORK_FILES[platform]}")
+    programs = {name: FileTarget(directory / name) for name in files}
     manifest = FileTarget(directory / "manifest.json")
     return {"manifest": manifest, **configs, **programs}
 

@@ -1,15 +1,20 @@
 """What evaluates the network in a search: a server, or the worker itself."""
 
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import luigi
 from conventions.errors import UserError
 
-from aframe import devices, messages
-from aframe.parameters import ChoiceParameter
+from aframe import config, devices, messages
+from aframe.parameters import (
+    ChoiceParameter,
+    OptionalIntParameter,
+    PathParameter,
+)
 from aframe.tasks.export import ServingParameters
 
 ENGINES = ("triton", "direct")
@@ -65,7 +70,7 @@ class EngineParameters(ServingParameters):
 
     @contextmanager
     def running_engine(
-        self, weights: Path, manifest: Any, pool: Path
+        self, weights: Path, manifest: Any, pool: Path, log: Path | None
     ) -> Iterator[Any]:
         """Say what evaluates the network, and use it.
 
@@ -73,6 +78,7 @@ class EngineParameters(ServingParameters):
             weights: the trained network.
             manifest: of the model repository.
             pool: directory of the results of the search.
+            log: of the server, for errors.
 
         Yields:
             An ``infer.engine.Engine``.
@@ -86,7 +92,10 @@ class EngineParameters(ServingParameters):
 
             messages.say(self, f"engine triton at {self.address}")
             with TritonEngine(
-                self.address, manifest, streams=self.streams_per_gpu
+                self.address,
+                manifest,
+                streams=self.streams_per_gpu,
+                log_file=log,
             ) as engine:
                 yield engine
             return
@@ -102,3 +111,65 @@ class EngineParameters(ServingParameters):
                 device="cpu" if on_cpu else "cuda",
                 precision=self.precision,
             )
+
+
+class ServerParameters:
+    """How the inference server is started."""
+
+    triton_image = PathParameter(
+        default=None,
+        description="container image with the server; empty: the server that "
+        "scripts/install-triton installed",
+    )
+    grpc_port = OptionalIntParameter(
+        default=None, description="port of the server; empty: any free one"
+    )
+
+    @property
+    def server_log(self) -> Path:
+        """Log of the server that is started here."""
+        return self.directory.parent / "server.log"
+
+    @contextmanager
+    def server(self, manifest: Any) -> Iterator[str]:
+        """The server, whose statistics are written and summed up.
+
+        One is started, and stopped at the end, unless the address of one
+        that is running is given.
+
+        Args:
+            manifest: of the model repository.
+
+        Yields:
+            Its host and port.
+
+        Raises:
+            UserError: if it cannot be started, does not answer, or serves
+                another network.
+        """
+        from conventions.progress import plain
+        from infer.monitor import monitor
+        from infer.server import serve
+        from infer.triton_engine import TritonEngine
+
+        repository = self.input()["repository"]["manifest"].file.parent
+        with ExitStack() as stack:
+            address = self.address
+            if not address:
+                started = serve(
+                    repository,
+                    log_file=self.server_log,
+                    image=self.triton_image,
+                    triton_root=config.triton_root(),
+                    gpus=self.gpus,
+                    grpc_port=self.grpc_port,
+                    progress=plain,
+                )
+                address = str(stack.enter_context(started))
+            with TritonEngine(address, manifest):
+                """Found fit before any segment is begun."""
+            statistics = stack.enter_context(
+                monitor(address, self.server_log.with_suffix(".csv"))
+            )
+            yield address
+        sys.stdout.write(f"{statistics.summary}\n")

@@ -6,6 +6,7 @@ import luigi
 from aframe import config, targets
 from aframe.base import AframeTask
 from aframe.parameters import (
+    BoolParameter,
     ChoiceParameter,
     FloatParameter,
     IntParameter,
@@ -43,7 +44,9 @@ class ServingParameters:
         description="data that a PSD is estimated from, s"
     )
     streams_per_gpu = IntParameter(
-        default=1, description="sequences that are searched at once"
+        default=4,
+        description="sequences that a server takes turns with on each GPU, "
+        "or on the CPU",
     )
 
     def serving_settings(self) -> dict[str, float]:
@@ -65,8 +68,12 @@ class ExportLocal(
     platform = ChoiceParameter(
         default="python",
         choices=PLATFORMS,
-        description="how the server runs the network; the pip server has "
-        "python alone",
+        description="how the server runs the network: the server that "
+        "scripts/install-triton installs has python alone",
+    )
+    fp16 = BoolParameter(
+        default=False,
+        description="with tensorrt, whether to compute in half precision",
     )
     repository_directory = PathParameter(
         default=None,
@@ -82,7 +89,7 @@ class ExportLocal(
         directory = self.repository_directory or (
             config.paths().directory("results_dir") / "model_repository"
         )
-        return targets.repository(directory)
+        return targets.repository(directory, self.platform)
 
     def run(self) -> None:
         """Check the training's manifest and export."""
@@ -94,6 +101,7 @@ class ExportLocal(
             trained.file.parent,
             self.output()["manifest"].file.parent,
             platform=self.platform,
+            fp16=self.fp16,
             streams_per_gpu=self.streams_per_gpu,
             clean=True,
             **self.serving_settings(),

@@ -1,8 +1,6 @@
 """The search: events of background, injections and unshifted data."""
 
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,11 +15,10 @@ from aframe.parameters import (
     BoolParameter,
     FloatParameter,
     IntParameter,
-    OptionalIntParameter,
     PathParameter,
 )
 from aframe.targets import FileTarget
-from aframe.tasks.engine import EngineParameters
+from aframe.tasks.engine import EngineParameters, ServerParameters
 from aframe.tasks.export import ExportLocal, PipelineParameters
 from aframe.tasks.fetch import FetchTest
 from aframe.tasks.train import PreprocessingParameters
@@ -92,6 +89,12 @@ class InferSegments(InferParameters, AframeWorkflow):
         "injections": TestingWaveforms,
     }
     config_sections = ("Infer",)
+
+    server_log = PathParameter(
+        default=None,
+        significant=False,
+        description="log of the server, for messages; empty: not known",
+    )
 
     def segments_task(self) -> law.Task:
         """The query of the background."""
@@ -171,7 +174,9 @@ class InferSegments(InferParameters, AframeWorkflow):
                 files["injections"] = inputs["injections"]["waveforms"].file
             slides.append(SlideFiles(shifts=slide.shifts, **files))
         weights = inputs["train"]["weights"].file
-        with self.running_engine(weights, manifest, self.directory) as engine:
+        with self.running_engine(
+            weights, manifest, self.directory, self.server_log
+        ) as engine:
             infer_segment(
                 engine,
                 background=inputs["background"].file,
@@ -185,7 +190,7 @@ class InferSegments(InferParameters, AframeWorkflow):
             )
 
 
-class DeployInferLocal(InferParameters, AframeTask):
+class DeployInferLocal(ServerParameters, InferParameters, AframeTask):
     """Search all segments on this machine.
 
     With engine = triton, through one server, which is started and stopped
@@ -195,18 +200,10 @@ class DeployInferLocal(InferParameters, AframeTask):
     reqs: ClassVar = InferSegments.reqs
     config_sections = ("Infer",)
 
-    triton_image = PathParameter(
-        default=None,
-        description="container image with the server; empty: the server that "
-        "scripts/install-triton installed",
-    )
-    grpc_port = OptionalIntParameter(
-        default=None, description="port of the server; empty: any free one"
-    )
-
     def segments(self, address: str = "") -> InferSegments:
         """The search of all segments, with the server at an address."""
-        return InferSegments.req(self, address=address)
+        log = None if self.address else self.server_log
+        return InferSegments.req(self, address=address, server_log=log)
 
     def output(self) -> Any:
         """What the search of all segments makes."""
@@ -230,43 +227,8 @@ class DeployInferLocal(InferParameters, AframeTask):
         if self.engine == "direct":
             self.search()
             return
-        with self.monitored_server(manifest) as address:
+        with self.server(manifest) as address:
             self.search(address)
-
-    @contextmanager
-    def monitored_server(self, manifest: Any) -> Iterator[str]:
-        """A server, whose statistics are written and summed up.
-
-        Args:
-            manifest: of the model repository.
-
-        Yields:
-            Its host and port.
-        """
-        from conventions.progress import plain
-        from infer.monitor import monitor
-        from infer.server import serve
-
-        results = self.directory.parent
-        with ExitStack() as stack:
-            address = self.address or str(
-                stack.enter_context(
-                    serve(
-                        self.input()["repository"]["manifest"].file.parent,
-                        log_file=results / "server.log",
-                        image=self.triton_image,
-                        triton_root=config.triton_root(),
-                        gpus=self.gpus,
-                        grpc_port=self.grpc_port,
-                        progress=plain,
-                    )
-                )
-            )
-            statistics = stack.enter_context(
-                monitor(address, results / "server.csv")
-            )
-            yield address
-        sys.stdout.write(f"{statistics.summary}\n")
 
     def search(self, address: str = "") -> None:
         """Search all segments, as many at once as there are workers.
