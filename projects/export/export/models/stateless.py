@@ -1,9 +1,10 @@
 """Python backend: runs ``model.pt`` on the inputs, in the config's order.
 
-The output takes the shape that the config gives it. On a CPU, a ``chunk``
-other than 0 spreads samples over all cores, a chunk to a thread: that takes
-no barrier in every layer, which is what makes torch's own threads slow as
-soon as another process wants a core.
+Outputs take the shapes that the config gives them. Requests that the server
+batched become one batch of the model. On a CPU, a ``chunk`` other than 0
+spreads samples over all cores, a chunk to a thread: that takes no barrier in
+every layer, which is what makes torch's own threads slow as soon as another
+process wants a core.
 """
 
 import json
@@ -40,38 +41,56 @@ class TritonPythonModel:
             initializer=torch.set_num_threads,
             initargs=(1,),
         )
+        self.batches = int(config["max_batch_size"]) > 0
         self.inputs = [entry["name"] for entry in config["input"]]
-        (output,) = config["output"]
-        self.output = output["name"]
-        self.shape = [int(size) for size in output["dims"]]
+        self.outputs = {
+            entry["name"]: self._shape(entry) for entry in config["output"]
+        }
         self.model = torch.jit.load(
             folder / "model.pt", map_location=self.device
         ).eval()
 
+    def _shape(self, entry: dict[str, Any]) -> list[int]:
+        shape = [int(size) for size in entry["dims"]]
+        return [-1, *shape] if self.batches else shape
+
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answer requests; called by the server."""
-        return [self._answer(request) for request in requests]
+        if self.batches:
+            return self._answer(requests)
+        return [self._answer([request])[0] for request in requests]
 
-    def _answer(self, request: Any) -> Any:
-        tensors = [
-            pb_utils.get_input_tensor_by_name(request, name)
-            for name in self.inputs
-        ]
-        X = [
-            torch.from_dlpack(tensor.to_dlpack()).to(self.device)
-            for tensor in tensors
-        ]
-        y = self._run(X).float().cpu().reshape(self.shape).contiguous()
-        tensor = pb_utils.Tensor.from_dlpack(self.output, y)
-        return pb_utils.InferenceResponse([tensor])
+    def _answer(self, requests: list[Any]) -> list[Any]:
+        """Answer requests from one batch of the model."""
+        X = [self._gather(requests, name) for name in self.inputs]
+        sizes = [len(part) for part in X[0]]
+        Y = self._run([torch.cat(parts).to(self.device) for parts in X])
+        tensors: list[list[Any]] = [[] for _ in requests]
+        for y, (name, shape) in zip(Y, self.outputs.items(), strict=True):
+            y = y.float().cpu().reshape(shape).contiguous()
+            parts = y.split(sizes) if self.batches else [y]
+            for answer, part in zip(tensors, parts, strict=True):
+                answer.append(pb_utils.Tensor.from_dlpack(name, part))
+        return [pb_utils.InferenceResponse(answer) for answer in tensors]
 
-    def _run(self, X: list[torch.Tensor]) -> torch.Tensor:
+    def _gather(self, requests: list[Any], name: str) -> list[torch.Tensor]:
+        """One input of all requests."""
+        return [
+            torch.from_dlpack(
+                pb_utils.get_input_tensor_by_name(request, name).to_dlpack()
+            )
+            for request in requests
+        ]
+
+    def _run(self, X: list[torch.Tensor]) -> tuple[torch.Tensor, ...]:
         """Run the model, in chunks where that is wanted."""
         if not self.chunk:
             return self._run_chunk(*X)
         pieces = [tensor.split(self.chunk) for tensor in X]
-        return torch.cat(list(self.pool.map(self._run_chunk, *pieces)))
+        answers = self.pool.map(self._run_chunk, *pieces)
+        return tuple(map(torch.cat, zip(*answers, strict=True)))
 
-    def _run_chunk(self, *X: torch.Tensor) -> torch.Tensor:
+    def _run_chunk(self, *X: torch.Tensor) -> tuple[torch.Tensor, ...]:
         with torch.inference_mode():
-            return self.model(*X)
+            Y = self.model(*X)
+        return Y if isinstance(Y, tuple) else (Y,)
