@@ -9,12 +9,37 @@ from preprocessing.snapshotter import Snapshotter
 from preprocessing.whiten import Whitener
 
 
+def fast_size(size: int) -> int:
+    """The next even number of samples that is fast to transform.
+
+    A large prime factor makes a Fourier transform several times slower.
+
+    Args:
+        size: at least so many.
+
+    Returns:
+        The smallest even number from ``size`` on whose prime factors are
+        2, 3, 5 and 7.
+    """
+    size += size % 2
+    while True:
+        rest = size
+        for prime in (2, 3, 5, 7):
+            while rest % prime == 0:
+                rest //= prime
+        if rest == 1:
+            return size
+        size += 2
+
+
 class BatchWhitener(torch.nn.Module):
     """Whiten a stretch of strain and cut it into overlapping kernels.
 
     The PSD is estimated from the first ``psd_length`` seconds of the first
     stream, the background; it whitens the rest of all streams, so that an
-    injection never contaminates the PSD it is whitened with.
+    injection never contaminates the PSD it is whitened with. What is
+    transformed to be whitened begins up to some samples earlier, at
+    ``stretch_start``, where that makes its length a fast one.
 
     No channel depends on another. What whitens the same data of a channel
     again and again, as time-slides do, can take the steps one by one:
@@ -30,10 +55,12 @@ class BatchWhitener(torch.nn.Module):
 
     Attributes:
         psd_size: samples that the PSD is estimated from.
+        stretch_start: first sample that is whitened.
+        early: whitened samples that precede the first kernel.
         stride: samples between two kernels.
         kernel_size: samples in a kernel.
         estimate: the PSD of data of ``psd_size`` samples.
-        whitener: whitens the samples that follow those.
+        whitener: whitens the samples from ``stretch_start`` on.
 
     Raises:
         UserError: if a length is not a whole number of samples or the PSD
@@ -53,6 +80,11 @@ class BatchWhitener(torch.nn.Module):
         )
         self.psd_size = sizes.psd_size
         self.stride = sizes.stride
+        # The first kernel's filter begins where the PSD's data end.
+        size = config.window_size + (batch_size - 1) * sizes.stride
+        early = fast_size(size) - size
+        self.early = early if early <= sizes.psd_size else 0
+        self.stretch_start = sizes.psd_size - self.early
         self.kernel_size = config.kernel_size
         self.estimate = PsdEstimator(config.sample_rate, config.fftlength)
         self.whitener = Whitener(config)
@@ -61,14 +93,14 @@ class BatchWhitener(torch.nn.Module):
         """Cut whitened stretches into overlapping kernels.
 
         Args:
-            whitened: of shape ``(stream, ifo, time)``.
+            whitened: what ``whitener`` made of all from ``stretch_start``
+                on, of shape ``(stream, ifo, time)``.
 
         Returns:
-            Kernels of shape ``(stream * kernels, ifo, kernel_size)``: all
-            of the first stream, then all of the next. The first begins
-            with the stretch, each ``stride`` samples after the one before;
-            samples behind the last whole one are left.
+            Kernels of shape ``(stream * batch_size, ifo, kernel_size)``:
+            all of the first stream, then all of the next.
         """
+        whitened = whitened[..., self.early :]
         kernels = whitened.unfold(-1, self.kernel_size, self.stride)
         kernels = kernels.transpose(1, 2)
         shape = [-1, whitened.size(1), self.kernel_size]
@@ -91,4 +123,4 @@ class BatchWhitener(torch.nn.Module):
             of ``full``.
         """
         psd = self.estimate(full[0, :, : self.psd_size])
-        return self.cut(self.whitener(full[:, :, self.psd_size :], psd))
+        return self.cut(self.whitener(full[:, :, self.stretch_start :], psd))

@@ -128,7 +128,7 @@ def test_steps_on_single_channels_are_the_whole():
     expected = whitener(full)
     for channel in range(3):
         psd = whitener.estimate(full[0, [channel], : whitener.psd_size])
-        rest = full[:, [channel], whitener.psd_size :]
+        rest = full[:, [channel], whitener.stretch_start :]
         made = whitener.whitener.make_filter(psd, rest.size(-1))
         for stream in range(2):
             whitened = whitener.whitener.apply_filter(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from conventions.errors import UserError
-from preprocessing.batch import BatchWhitener
+from preprocessing.batch import BatchWhitener, fast_size
 from preprocessing.config import Preprocessing
 from preprocessing.psd import PsdEstimator
 from preprocessing.snapshotter import Snapshotter
@@ -145,6 +145,30 @@ def test_injected_stream_is_whitened_with_the_background(config):
     assert kernels.is_contiguous()
     torch.testing.assert_close(kernels[:8], whitener(full))
     torch.testing.assert_close(kernels[8:], kernels[:8])
+
+
+def test_fast_sizes():
+    assert [fast_size(n) for n in (1, 8, 9, 23, 1088)] == [2, 8, 10, 24, 1120]
+    assert fast_size(35072) == 35280  # 2^4 3^2 5 7^2, instead of 2^8 137
+
+
+def test_stretches_begin_early_for_a_fast_size(config):
+    """And the kernels stay those of the data that they had."""
+    whitener = BatchWhitener(config, **STREAM)
+    assert whitener.early == 1120 - 1088
+    assert whitener.stretch_start == whitener.psd_size - 32
+    size = Snapshotter(config, **STREAM)
+    full = noise(2, 2, size.state_size + size.update_size, scale=1e-23)
+    stretch = full[..., whitener.stretch_start :]
+    assert stretch.size(-1) == 1120
+    psd = whitener.estimate(full[0, :, : whitener.psd_size])
+    white = whitener.whitener(stretch, psd)
+    for i, kernel in enumerate(whitener(full).unflatten(0, (2, 8))[1]):
+        left = 32 + i * whitener.stride
+        expected = white[1, :, left : left + config.kernel_size]
+        torch.testing.assert_close(kernel, expected)
+    short = BatchWhitener(config, 2.5, 4.0, 70)
+    assert 0 <= short.early <= short.psd_size
 
 
 def test_kernels_are_stream_major(config):

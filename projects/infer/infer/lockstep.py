@@ -64,13 +64,19 @@ class Lockstep:
     Args:
         slides: the strain.
         layouts: how each of them is cut, alike but for the lengths.
+        whitened: first sample that is whitened, of those that a request
+            depends on.
     """
 
     def __init__(
-        self, slides: Sequence[Slide], layouts: Sequence[StreamLayout]
+        self,
+        slides: Sequence[Slide],
+        layouts: Sequence[StreamLayout],
+        whitened: int,
     ) -> None:
         self.slides = slides
         self.layouts = layouts
+        self.whitened = whitened
         first = layouts[0].first_request
         last = max(layout.num_requests for layout in layouts)
         self.requests = range(first, last)
@@ -102,11 +108,12 @@ class Lockstep:
             counted = layout.outputs_of(request)
             touched, injected = np.zeros(0, np.int64), None
             if slide.streams == 2:
-                stretch = data[..., layout.psd_size :]
-                touched = _touched(stretch, layout, counted.stop)
+                touched = _touched(
+                    data[..., layout.psd_size :], layout, counted.stop
+                )
             if len(touched):
                 injected = np.arange(len(own)) + len(signals)
-                signals.extend(stretch[1])
+                signals.extend(data[1, :, self.whitened :])
                 owners.extend(own)
             parts.append(
                 Part(
@@ -118,7 +125,7 @@ class Lockstep:
                     slide.streams,
                 )
             )
-        size = self.layouts[0].full_size - self.layouts[0].psd_size
+        size = self.layouts[0].full_size - self.whitened
         return Step(
             np.stack(strain),
             np.stack(signals) if signals else np.zeros((0, size), np.float32),

@@ -36,7 +36,7 @@ def evaluate(
     Yields:
         Position of a slide and its next outputs of shape ``(S, n)``.
     """
-    lockstep = Lockstep(slides, layouts)
+    lockstep = Lockstep(slides, layouts, whitener.stretch_start)
     requests = lockstep.requests
     ahead = ThreadPoolExecutor(
         1, initializer=torch.set_num_threads, initargs=(1,)
@@ -94,7 +94,9 @@ def _prepare(
         with torch.cuda.stream(stream):
             whitened = _whiten(whitener, device, step)
         stream.synchronize()
-    kernels = whitened.unfold(-1, whitener.kernel_size, whitener.stride)
+    kernels = whitened[:, whitener.early :].unfold(
+        -1, whitener.kernel_size, whitener.stride
+    )
     index = []
     for part in step.parts:
         index.append(_index(part.background, np.arange(part.count)))
@@ -121,7 +123,7 @@ def _whiten(
     for rows in strain.split(ROWS):
         psd = whitener.estimate(rows[:, : whitener.psd_size])
         filters.append(whitener.whitener.make_filter(psd[:, None], size))
-        stretch = rows[:, None, whitener.psd_size :]
+        stretch = rows[:, None, whitener.stretch_start :]
         whitened.append(
             whitener.whitener.apply_filter(stretch, filters[-1])[:, 0]
         )
