@@ -1,5 +1,7 @@
 """Parameters of tasks, which name themselves when a value is wrong."""
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -127,3 +129,36 @@ class PathParameter(luigi.Parameter):
     def normalize(self, x: str | Path | None) -> Path | None:
         """Accept strings and paths."""
         return None if x is None else self.parse(x)
+
+
+class PathsParameter(DictParameter):
+    """Local paths by name, in JSON; relative ones as in `PathParameter`."""
+
+    accepted = 'a mapping to paths such as {"H1": "gates.txt"}'
+
+    def _get_value_from_config(self, section: str, name: str) -> Any:
+        value = super()._get_value_from_config(section, name)
+        if isinstance(value, Mapping):
+            self._check(value)
+            value = {k: str(config.beside_config(v)) for k, v in value.items()}
+        return value
+
+    def _check(self, value: Any) -> None:
+        if not isinstance(value, Mapping) or not all(
+            isinstance(path, str) for path in value.values()
+        ):
+            raise UserError(
+                f"{self._attribute_name}: {json.dumps(value, default=dict)} "
+                f"is not {self.accepted}"
+            )
+
+    def normalize(self, value: Mapping[str, str]) -> Mapping[str, str]:
+        """Make the paths absolute.
+
+        Raises:
+            UserError: naming the parameter, if it maps to no paths.
+        """
+        self._check(value)
+        return super().normalize(
+            {key: str(config.absolute(path)) for key, path in value.items()}
+        )

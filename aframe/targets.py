@@ -164,6 +164,11 @@ def events(
     return merged | {"settings": FileTarget(directory / "settings.json")}
 
 
+def vetos(directory: Path) -> FileTarget:
+    """Vetoed times by category and interferometer."""
+    return FileTarget(directory / "vetos.hdf5")
+
+
 def sensitive_volume(directory: Path) -> dict[str, FileTarget]:
     """Numbers, report, summary and plots of the sensitive volume."""
     plots = {name: FileTarget(directory / f"{name}.png") for name in FIGURES}

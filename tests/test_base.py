@@ -18,6 +18,7 @@ from aframe.tasks import (
     SensitiveVolume,
     TestingWaveforms,
     TrainLocal,
+    Vetos,
 )
 
 
@@ -182,6 +183,7 @@ def test_the_graph_of_requirements():
     assert SensitiveVolume.reqs == {
         "injections": TestingWaveforms,
         "events": Infer,
+        "vetos": Vetos,
     }
     assert Infer.reqs["segments"] is DeployInferLocal
     assert DeployInferLocal.reqs["repository"] is ExportLocal

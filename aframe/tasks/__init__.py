@@ -6,6 +6,7 @@ from aframe.tasks.infer import DeployInferLocal, Infer, InferSegments
 from aframe.tasks.plots import SensitiveVolume
 from aframe.tasks.segments import Query
 from aframe.tasks.train import TrainLocal
+from aframe.tasks.vetos import Vetos
 from aframe.tasks.waveforms import (
     DeployTestingWaveforms,
     TestingWaveforms,
@@ -27,4 +28,5 @@ __all__ = [
     "TrainLocal",
     "TrainingWaveforms",
     "ValidationWaveforms",
+    "Vetos",
 ]

@@ -1,9 +1,11 @@
 """The sensitive volume of the search."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
+import law
 import luigi
 from conventions.errors import UserError
 
@@ -13,6 +15,7 @@ from aframe.parameters import DictParameter, ListParameter, PathParameter
 from aframe.targets import FileTarget
 from aframe.tasks.export import PipelineParameters
 from aframe.tasks.infer import Infer
+from aframe.tasks.vetos import VetoParameters, Vetos
 from aframe.tasks.waveforms import TestingWaveforms
 
 
@@ -44,16 +47,16 @@ def mass_pairs(mass_combos: Sequence[Any]) -> list[tuple[float, float]]:
     return pairs
 
 
-class SensitiveVolume(PipelineParameters, AframeTask):
+class SensitiveVolume(VetoParameters, PipelineParameters, AframeTask):
     """Compute the sensitive volume and draw it."""
 
     project = "plots"
     reqs: ClassVar = {
         "injections": TestingWaveforms,
         "events": Infer,
+        "vetos": Vetos,
     }
 
-    ifos = ListParameter(description="interferometers that were searched")
     source_prior = luigi.Parameter(
         description="dotted name of the function that made the prior of the "
         "injections"
@@ -70,6 +73,19 @@ class SensitiveVolume(PipelineParameters, AframeTask):
         description="where the results go; empty: the run's directory",
     )
 
+    def requires(self) -> dict[str, law.Task]:
+        """The search and its injections; vetoed times, if any are asked.
+
+        Raises:
+            UserError: if a category of vetoes has no files.
+        """
+        self.check_vetos()
+        return {
+            name: task.req(self)
+            for name, task in self.reqs.items()
+            if name != "vetos" or self.vetos
+        }
+
     def output(self) -> dict[str, FileTarget]:
         """Numbers, report and summary."""
         return targets.sensitive_volume(
@@ -79,15 +95,20 @@ class SensitiveVolume(PipelineParameters, AframeTask):
 
     def run(self) -> None:
         """Compute and draw."""
+        from ledger.veto_set import VetoSet
         from plots.main import sensitive_volume
         from plots.populations import Population
 
-        events = self.input()["events"]
+        inputs = self.input()
+        events = inputs["events"]
         unshifted = events.get("0lag")
+        if self.vetos:
+            made = VetoSet.read(inputs["vetos"].file)
+            self._compare_vetos(made.settings, inputs["vetos"].file)
         sensitive_volume(
             events["background"].file,
             events["foreground"].file,
-            self.input()["injections"]["rejected"].file,
+            inputs["injections"]["rejected"].file,
             unshifted and unshifted.file,
             self.output()["summary"].file.parent,
             prior=self.source_prior,
@@ -96,4 +117,36 @@ class SensitiveVolume(PipelineParameters, AframeTask):
             populations=[
                 Population(*pair) for pair in mass_pairs(self.mass_combos)
             ],
+            vetos=self.vetos,
+            veto_file=inputs["vetos"].file if self.vetos else None,
+            livetime=events["livetime"].file,
         )
+
+    def check_vetos_of_results(self) -> None:
+        """Compare the vetoes of the results with the configuration's.
+
+        Raises:
+            UserError: naming every setting that differs, and both values.
+        """
+        path = self.output()["summary"].file
+        vetos = json.loads(path.read_text()).get("vetos")
+        self._compare_vetos(vetos and vetos["settings"], path)
+
+    def _compare_vetos(
+        self, made: Mapping[str, Any] | None, path: Path
+    ) -> None:
+        made = made or {"vetos": []}
+        asked = self.veto_settings() if self.vetos else {"vetos": []}
+        differing = [
+            f"{name} = {json.dumps(made.get(name))} in {path}, "
+            f"{json.dumps(asked.get(name))} in the configuration"
+            for name in made | asked
+            if made.get(name) != asked.get(name)
+        ]
+        if differing:
+            needed = self.requires().get("vetos")
+            old = needed.output().file if needed else path
+            raise UserError(
+                f"vetoes differ: {'; '.join(differing)}. Remove {old} and "
+                "run again"
+            )

@@ -9,6 +9,7 @@ from aframe.targets import FileTarget
 from aframe.tasks.export import PipelineParameters
 from aframe.tasks.infer import Infer
 from aframe.tasks.plots import SensitiveVolume
+from aframe.tasks.vetos import Vetos
 from aframe.tasks.waveforms import TestingWaveforms
 
 HOURS_PER_YEAR = 8766.0
@@ -44,6 +45,7 @@ class SandboxSV(SensitiveVolume):
     reqs: ClassVar = {
         "injections": TestingWaveforms,
         "events": SandboxInfer,
+        "vetos": Vetos,
     }
 
 
@@ -77,6 +79,7 @@ class Sandbox(PipelineParameters, AframeTask):
             repository.output()["manifest"], **search.serving_settings()
         )
         search.check_events()
+        self.requires()["volume"].check_vetos_of_results()
         self.publish_message(self.report(), scheduler=False)
 
     def report(self) -> str:
