@@ -35,8 +35,7 @@ def nearest_events(
     rows_of = _members(group, count)
     for events, rows in zip(events_of, rows_of, strict=True):
         if len(events) and len(rows):
-            keys = (event_statistic[events], event_time[events])
-            events = events[np.lexsort(keys)]
+            events = _by_time(events, event_time, event_statistic)
             best, distance = _nearest(
                 event_time[events], event_statistic[events], time[rows]
             )
@@ -50,6 +49,20 @@ def _members(group: np.ndarray, count: int) -> list[np.ndarray]:
     order = np.argsort(group.astype(small), kind="stable")
     edges = np.searchsorted(group, np.arange(count + 1), sorter=order)
     return [order[i:j] for i, j in pairwise(edges)]
+
+
+def _by_time(
+    events: np.ndarray, event_time: np.ndarray, event_statistic: np.ndarray
+) -> np.ndarray:
+    """Sort indices of events by time and, within a time, by statistic."""
+    times = event_time[events]
+    order = np.argsort(times)
+    times = times[order]
+    if np.any(times[1:] == times[:-1]):
+        # Two keys take several times longer, and equal times are rare.
+        keys = (event_statistic[events], event_time[events])
+        order = np.lexsort(keys)
+    return events[order]
 
 
 def _nearest(

@@ -91,18 +91,24 @@ def codes(
             "interferometers cannot be compared"
         )
     known = np.ones(len(theirs), dtype=bool)
+    count = 1
     for column in range(ours.shape[1]):
         values, position = np.unique(ours[:, column], return_inverse=True)
         found, their_position = _lookup(values, theirs[:, column])
         known &= found
-        # Numbers stay below the number of rows, so the product is safe.
-        pairs, our_code = np.unique(
-            our_code * len(values) + position, return_inverse=True
-        )
-        found, their_code = _lookup(
-            pairs, their_code * len(values) + their_position
-        )
-        known &= found
+        if count == 1:
+            our_code, their_code = position, their_position
+            count = len(values)
+        elif len(values) > 1:
+            # Numbers stay below that of rows, so the product is safe.
+            pairs, our_code = np.unique(
+                our_code * len(values) + position, return_inverse=True
+            )
+            found, their_code = _lookup(
+                pairs, their_code * len(values) + their_position
+            )
+            known &= found
+            count = len(pairs)
     return our_code, np.where(known, their_code, -1)
 
 
@@ -110,6 +116,8 @@ def _lookup(
     values: np.ndarray, wanted: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find wanted values among sorted ones: whether, and where."""
+    if len(values) == 1:
+        return wanted == values, np.zeros(len(wanted), dtype=np.int64)
     position = np.searchsorted(values, wanted)
     position = np.minimum(position, len(values) - 1)
     return values[position] == wanted, position
