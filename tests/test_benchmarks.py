@@ -1,0 +1,44 @@
+"""The benchmarks run, at a size where their numbers mean nothing."""
+
+import subprocess
+import sys
+
+import pytest
+
+from conftest import ROOT
+
+SCRIPT = ROOT / "benchmarks" / "statistics.py"
+
+
+def run(*arguments):
+    command = [sys.executable, str(SCRIPT), *arguments]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_statistics_prints_a_row_for_each_operation():
+    result = run("--scale", "1e-4")
+    assert result.returncode == 0, result.stderr
+    machine, _, *table = result.stdout.splitlines()
+    assert "cores" in machine
+    assert "GB of memory" in machine
+    rows = [line.strip("| ").split(" | ") for line in table]
+    assert {len(row) for row in rows[:1] + rows[2:]} == {7}
+    assert len(rows) == 2 + 10
+    for operation, _, seconds, _, memory, _, ratio in rows[2:]:
+        assert float(seconds) < 5, operation
+        assert 0 < float(memory) < 1, operation
+        assert float(ratio) > 0, operation
+
+
+def test_statistics_of_one_operation():
+    result = run("--scale", "1e-4", "--only", "vetoes")
+    assert result.returncode == 0, result.stderr
+    assert len(result.stdout.splitlines()) == 5
+    assert "| vetoes |" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--only", "nothing"], ["--scale", "x"]]
+)
+def test_statistics_refuses(arguments):
+    assert run(*arguments).returncode == 2
