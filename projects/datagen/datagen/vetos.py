@@ -199,6 +199,12 @@ def _flagged(
         and row.start < span[1]
         and row.stop > span[0]
     ]
+    applying = {row.category_name for row in rows}
+    warnings += [
+        f"no flag of category {name} in {path} applies to the searched time"
+        for name in categories
+        if name not in applying
+    ]
     answers = _answers(rows, span, sources)
     times: dict[str, dict[str, list[np.ndarray]]] = {
         name: {ifo: [] for ifo in ifos} for name in categories

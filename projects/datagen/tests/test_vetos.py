@@ -142,6 +142,15 @@ def test_a_category_without_flags_is_an_error(tmp_path, sources):
         make(tmp_path, ["CAT1", "CAT3"], sources)
 
 
+def test_flags_of_another_time_are_warned_of(tmp_path, sources):
+    found = make(tmp_path, ["CAT2"], sources, ifos=["L1"])
+    assert plain(found) == {"CAT2": {"L1": []}}
+    assert found.notes["warnings"] == [
+        f"no flag of category CAT2 in {sources.veto_definer_file} applies to "
+        "the searched time"
+    ]
+
+
 def test_gates_of_one_interferometer_do_not_do(tmp_path, sources):
     sources = VetoSources(gates={"H1": sources.gates["H1"]})
     with pytest.raises(UserError, match=r"file for L1 \(gates has H1\)"):
