@@ -163,31 +163,35 @@ def write_network(
         # As it is, so that its checksum remains that of the manifest.
         shutil.copyfile(training.weights, path)
         return 0.0
-    sizes = (1, len(training.examples[0]))
+    served = _served(training, fp16=False)
     if platform == "torchscript":
-        served = Served(training.network).eval()
-        torch.jit.save(trace(served, training.examples, sizes), path)
+        torch.jit.save(served, path)
         return 0.0
     from export import onnx_file
 
     names = [spec.name for spec in training.manifest.inputs]
     with torch.inference_mode():
-        expected = Served(training.network)(*training.examples)
+        expected = served(*training.examples)
     if platform == "onnx":
-        onnx_file.write(
-            Served(training.network), training.examples, names, path
-        )
+        onnx_file.write(served, training.examples, names, path)
         found = onnx_file.run(path, training.examples)
         return compare(found, expected, TOLERANCE)
     from export import tensorrt_engine
 
     with tempfile.TemporaryDirectory() as name:
         onnx_path = Path(name) / "network.onnx"
-        network = torch.jit.load(training.weights, map_location="cpu").eval()
-        onnx_file.write(
-            Served(network, fp16), training.examples, names, onnx_path
-        )
+        typed = _served(training, fp16)
+        onnx_file.write(typed, training.examples, names, onnx_path)
         tensorrt_engine.build(onnx_path, path, batch_sizes)
     found = tensorrt_engine.run(path, names, training.examples)
-    tolerance = HALF_TOLERANCE if fp16 else TOLERANCE
-    return compare(found, expected, tolerance)
+    return compare(found, expected, HALF_TOLERANCE if fp16 else TOLERANCE)
+
+
+def _served(training: Training, fp16: bool) -> torch.jit.ScriptModule:
+    """The network with the output that servers want, traced."""
+    network = training.network
+    if fp16:
+        # The conversion changes a module in place.
+        network = torch.jit.load(training.weights, map_location="cpu").eval()
+    sizes = (1, len(training.examples[0]))
+    return trace(Served(network, fp16).eval(), training.examples, sizes)

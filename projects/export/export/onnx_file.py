@@ -14,7 +14,7 @@ OPSET = 17
 
 
 def write(
-    module: torch.nn.Module,
+    module: torch.jit.ScriptModule,
     examples: Sequence[Tensor],
     names: Sequence[str],
     path: Path,
@@ -40,7 +40,7 @@ def write(
         warnings.simplefilter("ignore")
         try:
             torch.onnx.export(
-                module.eval(),
+                module,
                 tuple(examples),
                 path,
                 input_names=list(names),

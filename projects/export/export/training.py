@@ -132,7 +132,8 @@ def _check_representations(
         specs, examples, make(kernels[0]), strict=True
     ):
         error = float((example - made).abs().max())
-        if error > TOLERANCE * float(made.abs().max()):
+        # Written so that NaN fails.
+        if not error <= TOLERANCE * float(made.abs().max()):
             raise UserError(
                 f"{path}: input {spec.name} is not the representation "
                 f"{spec.representation} of the whitened kernels beside it, "
