@@ -55,3 +55,10 @@ def test_scores_that_are_no_numbers_are_an_error():
     metric.update(torch.tensor([[0.0], [nan]]), torch.tensor([[nan]]))
     with pytest.raises(UserError, match="2 of 3 validation scores"):
         metric.compute()
+
+
+def test_no_rows_add_nothing():
+    metric = TimeSlideAUROC(max_fpr=1.0)
+    metric.update(torch.tensor([[40.0], [60.0]]), torch.tensor([[50.0]]))
+    metric.update(torch.zeros(0, 1).half(), torch.zeros(0, 1).half())
+    assert metric.compute() == 0.5

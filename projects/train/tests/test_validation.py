@@ -3,8 +3,14 @@ from collections import Counter
 import numpy as np
 import pytest
 from conventions.errors import UserError
+from train.data import SupervisedAframeDataset
 from train.data.background import Reader, find
-from train.data.validation import SlidePlan, Stretch, ValidationBatches
+from train.data.validation import (
+    SlidePlan,
+    Stretch,
+    ValidationBatches,
+    even_share,
+)
 from train.data.waveforms import WaveformReader
 
 RATE = 256
@@ -74,3 +80,26 @@ def test_batches_hold_every_signal_once(directories):
         out = np.empty(piece.size, dtype=np.float32)
         Reader(IFOS).read_into(out, piece.stretch.path, 1, piece.starts[1])
         np.testing.assert_array_equal(batch["X"][1], out)
+        assert batch["counts"]
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 12])
+@pytest.mark.parametrize("devices", [1, 2, 3, 8])
+def test_devices_share_all_pieces_evenly(count, devices):
+    shares = [list(even_share(count, i, devices)) for i in range(devices)]
+    assert len({len(share) for share in shares}) == 1
+    everything = sorted(i for share in shares for i in share)
+    assert everything[:count] == list(range(count))
+    assert len(everything) - count < devices
+    if devices == 1:
+        assert shares[0] == list(range(count))
+
+
+def test_a_batch_that_makes_up_the_numbers_adds_no_scores(settings):
+    data = SupervisedAframeDataset(**settings)
+    data.setup()
+    batch = data.valid_set[len(data.valid_set)]
+    assert not batch["counts"]
+    background, foreground = data.validation_batch(batch)
+    assert background.shape == (0, 16, 2, 384)
+    assert foreground.shape == (0, 5, 2, 384)

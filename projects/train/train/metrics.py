@@ -43,8 +43,9 @@ class TimeSlideAUROC(Metric):
             foreground: of shape ``(signal, view)``; the mean of each row
                 counts.
         """
-        self.background.append(background.amax(1))
-        self.foreground.append(foreground.mean(1))
+        # one type on all devices, whatever the precision of their scores
+        self.background.append(background.float().amax(1))
+        self.foreground.append(foreground.float().mean(1))
 
     def compute(self) -> Tensor:
         """The score, a scalar.

@@ -51,8 +51,31 @@ class SupervisedAframe(LightningModule):
 
     def validation_step(self, batch: tuple[Tensor, Tensor]) -> None:
         """Score a piece of background and the signals in it."""
-        background, foreground = (self.score(X) for X in batch)
-        self.metric.update(background, foreground)
+        background, foreground = batch
+        scores = self.score(background), self.score(foreground)
+        self.metric.update(*scores)
+        self.show_scores(*scores, background, foreground)
+
+    def show_scores(self, *tensors: Tensor) -> None:
+        """Show callbacks what was scored, and how.
+
+        A callback that wants to see it, for example to plot it, has a
+        method ``on_validation_score(trainer, module, *tensors)``. It is
+        called for each validation batch, on every device with that
+        device's batches.
+
+        Args:
+            tensors: pairs of background and foreground. First the scores,
+                of shape ``(row, column)``: pooled windows and their
+                outputs, signals and their views. Then each input of the
+                network, of shape ``(row, column, ...)``. Then, where a
+                network predicts its inputs, each prediction. A batch may
+                have no rows of either kind.
+        """
+        for callback in self.trainer.callbacks:
+            hook = getattr(callback, "on_validation_score", None)
+            if hook is not None:
+                hook(self.trainer, self, *tensors)
 
     def score(self, X: Tensor) -> Tensor:
         """Logits of kernels of shape ``(row, column, ifo, time)``.

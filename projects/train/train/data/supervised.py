@@ -23,6 +23,7 @@ from train.data.validation import (
     SlidePlan,
     ValidationBatch,
     ValidationBatches,
+    even_share,
 )
 from train.data.waveforms import WaveformReader
 from train.snr import SnrSampler
@@ -240,7 +241,7 @@ class SupervisedAframeDataset(LightningDataModule):
         return DataLoader(
             self.valid_set,
             batch_size=None,
-            sampler=range(rank, len(self.valid_set), world),
+            sampler=even_share(len(self.valid_set), rank, world),
             num_workers=min(1, self.num_workers),
             pin_memory=torch.cuda.is_available(),
         )
@@ -292,9 +293,10 @@ class SupervisedAframeDataset(LightningDataModule):
             foreground of shape ``(signal, view, ifo, kernel_size)``.
         """
         X = batch["X"]
-        return self.validation_transform.to(X.device)(
+        background, foreground = self.validation_transform.to(X.device)(
             X, batch["responses"], self.valid_set.waveforms.coalescence
         )
+        return background if batch["counts"] else background[:0], foreground
 
 
 def _check_fractions(**fractions: float) -> None:

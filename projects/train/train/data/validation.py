@@ -1,5 +1,6 @@
 """The validation set: time-slides of held-out background, with signals."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypedDict
@@ -21,10 +22,13 @@ class ValidationBatch(TypedDict):
         X: contiguous background of one slide, of shape ``(ifo, time)``: the
             PSD's data, then what the kernels are cut from.
         responses: some signals, of shape ``(signal, ifo, time)``.
+        counts: False for a batch that only makes up the numbers and whose
+            background must not be scored.
     """
 
     X: Tensor
     responses: Tensor
+    counts: bool
 
 
 @dataclass(frozen=True)
@@ -120,6 +124,9 @@ class SlidePlan:
 class ValidationBatches(Dataset[ValidationBatch]):
     """Pieces of slides, each with its share of the signals.
 
+    Numbers past the last piece give batches that do not count, for devices
+    whose share is smaller.
+
     Args:
         pieces: of background.
         waveforms: responses of validation signals.
@@ -143,14 +150,31 @@ class ValidationBatches(Dataset[ValidationBatch]):
 
     def __getitem__(self, index: int) -> ValidationBatch:
         """Read piece ``index`` and its signals."""
-        piece = self.pieces[index]
+        counts = index < len(self.pieces)
+        piece = self.pieces[index if counts else 0]
         X = np.empty((len(piece.starts), piece.size), dtype=np.float32)
         for channel, start in enumerate(piece.starts):
             self.reader.read_into(
                 X[channel], piece.stretch.path, channel, start
             )
-        rows = range(self.edges[index], self.edges[index + 1])
+        rows = range(*self.edges[index : index + 2]) if counts else []
         return {
             "X": torch.from_numpy(X),
             "responses": torch.from_numpy(self.waveforms.read(rows)),
+            "counts": counts,
         }
+
+
+def even_share(count: int, rank: int, world_size: int) -> range:
+    """Numbers of the pieces that one device validates on.
+
+    Every device gets the same number of them, so that none waits for a
+    batch of another; those past the last piece do not count.
+
+    Args:
+        count: of all pieces.
+        rank: of the device.
+        world_size: number of devices.
+    """
+    rounds = math.ceil(count / world_size)
+    return range(rank, rounds * world_size, world_size)
