@@ -51,7 +51,7 @@ class Build:
         labels = read_labels(self.image)
         return all(
             labels.get(f"org.aframe.{name}") == self.arguments[name]
-            for name in ("lock", "source", "base")
+            for name in ("lock", "source", "base", "extras")
             if name in self.arguments
         )
 
@@ -184,6 +184,11 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "or a name in a registry",
     )
     parser.add_argument(
+        "--extras",
+        help="extras of the project to install too, such as torch for "
+        "infer's engine = direct",
+    )
+    parser.add_argument(
         "--max-workers",
         type=int,
         default=1,
@@ -230,7 +235,10 @@ def _revision() -> str:
 
 
 def plan(
-    projects: Sequence[str], container_root: Path, base: str | None
+    projects: Sequence[str],
+    container_root: Path,
+    base: str | None,
+    extras: str | None = None,
 ) -> list[Build]:
     """Say what has to be built for the given projects.
 
@@ -238,6 +246,7 @@ def plan(
         projects: names of folders under ``projects``.
         container_root: where the images go.
         base: base image that replaces the definitions', or None.
+        extras: of the projects, to install too; separated by blanks.
 
     Returns:
         One :class:`Build` per project.
@@ -245,7 +254,7 @@ def plan(
     Raises:
         UserError: if ``base`` names an image file that does not exist.
     """
-    extra = _base_arguments(base)
+    common = _base_arguments(base) | {"extras": extras or "none"}
     revision = _revision()
     builds = []
     for project in projects:
@@ -260,7 +269,7 @@ def plan(
                     "revision": revision,
                     "lock": lock_checksum(project),
                     "source": source_checksum(project),
-                    **extra,
+                    **common,
                 },
             )
         )
@@ -271,7 +280,12 @@ def plan(
 def main(argv: Sequence[str] | None = None) -> None:
     """Run ``build-containers``."""
     arguments = _parse(argv)
-    builds = plan(arguments.projects, arguments.container_root, arguments.base)
+    builds = plan(
+        arguments.projects,
+        arguments.container_root,
+        arguments.base,
+        arguments.extras,
+    )
     todo = [b for b in builds if arguments.force or not b.is_current()]
     for item in builds:
         if item not in todo:

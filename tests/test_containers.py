@@ -67,6 +67,14 @@ def test_an_image_of_something_else_is_not_current(
     assert not plan[0].is_current()
 
 
+def test_an_image_with_other_extras_is_not_current(infer_image, base_image):
+    for extras, current in ((None, True), ("torch", False)):
+        plan = containers.plan(
+            ["infer"], infer_image.parent, str(base_image), extras
+        )
+        assert plan[0].is_current() == current
+
+
 def test_a_definition_keeps_out_of_the_hosts_temporary_directory():
     for project in containers.projects_with_images():
         path = containers.ROOT / "projects" / project / "apptainer.def"
@@ -156,9 +164,9 @@ def test_a_failed_build_shows_the_log_and_leaves_no_image(
     (project / "apptainer.def").write_text(
         "Bootstrap: {{ bootstrap }}\nFrom: {{ base }}\n"
         "%arguments\n bootstrap=docker\n base=none\n version=0\n"
-        " revision=0\n lock=0\n source=0\n"
+        " revision=0\n lock=0\n source=0\n extras=0\n"
         "%post\n echo {{ version }} {{ revision }} {{ lock }} {{ source }}\n"
-        " echo the reason; exit 3\n"
+        " echo {{ extras }} the reason; exit 3\n"
     )
     monkeypatch.setattr(containers, "ROOT", tmp_path)
     item = containers.plan(["broken"], tmp_path / "images", str(base_image))
