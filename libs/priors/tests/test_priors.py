@@ -111,6 +111,29 @@ def test_ordered_fraction_has_its_closed_form(first, second):
     assert prior.ordered_fraction() == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.parametrize(("first", "second"), [(35, 35), (35, 33), (20, 23)])
+def test_ordered_fraction_of_gaussians(first, second):
+    prior, _ = priors.load(
+        "priors.priors.gaussian_masses", {"m1": first, "m2": second}
+    )
+    # Nothing of them is below zero.
+    expected = stats.norm.cdf((first - second) / (2 * np.sqrt(2)))
+    assert prior.ordered_fraction() == pytest.approx(expected, rel=1e-6)
+
+
+def test_ordered_draws_follow_the_density():
+    """The ratio of two log-normal masses is log-normal above one."""
+    prior, frame = priors.load(
+        "priors.priors.log_normal_masses", {"m1": 35, "m2": 33}
+    )
+    with seeded(4):
+        sample = draw(prior, frame, 20_000)
+    center, width = np.log(35 / 33), 0.1 * np.sqrt(2)
+    ratio = np.log(sample["mass_1"] / sample["mass_2"])
+    expected = stats.truncnorm(-center / width, np.inf, center, width)
+    assert stats.kstest(ratio, expected.cdf).pvalue > 1e-3
+
+
 def test_target_density_is_the_product_over_the_ordered_fraction():
     prior, _ = priors.load(
         "priors.priors.log_normal_masses", {"m1": 35, "m2": 35}
