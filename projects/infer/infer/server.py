@@ -24,6 +24,7 @@ POLL_SECONDS = 0.2
 STOP_SECONDS = supervisor.GRACE_SECONDS + 10
 SHARED_MEMORY_BYTES = 64 * 1024**2
 LOG_LINES = 12
+ERRORS = ("E", "error:", "supervisor:")
 # Error lines of every server that runs without a GPU.
 HARMLESS = ("CudaDriverHelper",)
 
@@ -154,7 +155,7 @@ def errors_in(log_file: Path) -> str:
     errors = [
         line
         for line in lines
-        if (line.startswith(("E", "error:")) or " ERROR " in line)
+        if (line.startswith(ERRORS) or " ERROR " in line)
         and not any(phrase in line for phrase in HARMLESS)
     ]
     return "\n".join(dict.fromkeys((errors or lines)[-LOG_LINES:]))
@@ -216,6 +217,7 @@ def serve(
     http_port: int | None = None,
     host: str = "127.0.0.1",
     timeout: float = 300.0,
+    restarts: int = 3,
     progress: Progress = silent,
 ) -> Iterator[ServerAddress]:
     """Run a Triton server for the length of a with block.
@@ -223,7 +225,10 @@ def serve(
     The server and whatever it starts end with the block: normally, by an
     exception, by a signal, or because this process was killed. A supervisor
     process in a session of its own sees to that, so that the keyboard's
-    Ctrl-C ends the block and not the server under a running request.
+    Ctrl-C ends the block and not the server under a running request. Once
+    the server has been ready, the supervisor starts it again, at the same
+    address, when it or a process of one of its models is killed: by a crash,
+    or for want of memory.
 
     Args:
         repository: the model repository.
@@ -236,6 +241,8 @@ def serve(
         http_port: port of HTTP; None serves gRPC alone.
         host: the address to listen on.
         timeout: seconds until all models have to be ready.
+        restarts: times in a row that a killed server is started again; one
+            that has lived for ten minutes makes them all available anew.
         progress: shows the wait.
 
     Yields:
@@ -270,7 +277,7 @@ def serve(
     process = subprocess.Popen(
         [
             *(sys.executable, "-I", supervisor.__file__),
-            *(str(os.getpid()), prefix, str(log_file)),
+            *(str(os.getpid()), prefix, str(log_file), str(restarts)),
             *command,
             *_options(repository, host, grpc, http, prefix),
         ],
@@ -283,6 +290,7 @@ def serve(
     )
     try:
         _wait(process, address.grpc, repository, log_file, timeout, progress)
+        process.send_signal(supervisor.READY)
         yield address
     finally:
         _stop(process)

@@ -2,13 +2,18 @@
 
 Run as a script, with nothing but the standard library:
 
-    python -I supervisor.py OWNER_PID SHM_PREFIX LOG_FILE COMMAND...
+    python -I supervisor.py OWNER_PID SHM_PREFIX LOG_FILE RESTARTS COMMAND...
 
 It starts the command and ends when told to (SIGTERM, SIGINT, SIGHUP), when
 the command ends, or when its own parent is no longer the owner, however the
 owner died. Before it ends, every descendant of the command has been stopped,
 the ones that lost their parent included, and the shared memory under the
 prefix has been removed. The exit code is the command's.
+
+From SIGUSR1 on, by which the owner says that the server has been ready, the
+command is started again, RESTARTS times in a row, when a signal has killed
+it or one of the processes that run its models: a server goes on without
+those, and answers with errors. A command that ends by itself has its reason.
 """
 
 import ctypes
@@ -19,13 +24,21 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO, NamedTuple
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 STOP = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-WATCHED = {*STOP, signal.SIGCHLD}
+READY = signal.SIGUSR1
+WATCHED = {*STOP, READY, signal.SIGCHLD}
 POLL_SECONDS = 0.25
+# Between two looks for dead processes of models, for which all are listed.
+LOOK_SECONDS = 2.0
 GRACE_SECONDS = 10.0
+# A server that lived this long may be started again as often as a new one.
+PROVEN_SECONDS = 600.0
+# As the kernel cuts it.
+MODEL_PROCESS = "triton_python_b"
 SHARED_MEMORY = Path("/dev/shm")
 
 
@@ -37,35 +50,54 @@ def prctl(option: int, value: int) -> None:
         raise OSError(number, os.strerror(number))
 
 
-def parents() -> Iterator[tuple[int, int]]:
-    """Yield (process id, id of its parent) for every process there is."""
+class Process(NamedTuple):
+    """A row of the table of processes.
+
+    Attributes:
+        pid: its id.
+        parent: id of its parent.
+        name: of its program, the first 15 characters.
+        ended: whether it has ended and its parent has not noticed.
+    """
+
+    pid: int
+    parent: int
+    name: str
+    ended: bool
+
+
+def processes() -> Iterator[Process]:
+    """Yield every process there is."""
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                stat = (entry / "stat").read_text()
+                stat = (entry / "stat").read_text(errors="replace")
             except OSError:
                 continue
             # The name in parentheses can hold blanks: the state and the
             # parent follow its last closing parenthesis.
-            yield int(entry.name), int(stat.rpartition(")")[2].split()[1])
+            head, _, tail = stat.rpartition(")")
+            state, parent = tail.split()[:2]
+            name = head.partition("(")[2]
+            yield Process(int(entry.name), int(parent), name, state == "Z")
 
 
-def descendants(root: int) -> list[int]:
-    """Process ids of all that descend from ``root``, nearest first."""
-    children: dict[int, list[int]] = {}
-    for pid, parent in parents():
-        children.setdefault(parent, []).append(pid)
+def descendants(root: int) -> list[Process]:
+    """All processes that descend from ``root``, nearest first."""
+    children: dict[int, list[Process]] = {}
+    for process in processes():
+        children.setdefault(process.parent, []).append(process)
     found = list(children.get(root, []))
-    for pid in found:
-        found.extend(children.get(pid, []))
+    for process in found:
+        found.extend(children.get(process.pid, []))
     return found
 
 
 def send_all(number: signal.Signals) -> None:
     """Send a signal to every descendant of this process."""
-    for pid in descendants(os.getpid()):
+    for process in descendants(os.getpid()):
         try:
-            os.kill(pid, number)
+            os.kill(process.pid, number)
         except ProcessLookupError:
             continue
 
@@ -91,17 +123,47 @@ def _before_exec() -> None:
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _watch(server: subprocess.Popen[bytes], owner: int) -> None:
-    """Return when the server has ended or has to end."""
-    while server.poll() is None and os.getppid() == owner:
-        caught = signal.sigtimedwait(WATCHED, POLL_SECONDS)
-        if caught is not None and caught.si_signo in STOP:
-            return
+class _Watch:
+    """What the supervisor has been told, and what it has seen."""
+
+    def __init__(self, owner: int) -> None:
+        self.owner = owner
+        self.ready = False
+
+    def over(self, server: subprocess.Popen[bytes]) -> bool:
+        """Wait for the end of the server; say whether it has to end."""
+        look = time.monotonic() + LOOK_SECONDS
+        while os.getppid() == self.owner:
+            if server.poll() is not None:
+                return not (self.ready and _killed(server.returncode))
+            caught = signal.sigtimedwait(WATCHED, POLL_SECONDS)
+            if caught is not None and caught.si_signo in STOP:
+                return True
+            if caught is not None and caught.si_signo == READY:
+                self.ready = True
+            if self.ready and time.monotonic() > look:
+                if _lacks_a_model():
+                    return False
+                look = time.monotonic() + LOOK_SECONDS
+        return True
 
 
-def _stop(server: subprocess.Popen[bytes]) -> None:
-    """End the server and all that it has started, gently at first."""
-    if server.poll() is None:
+def _killed(code: int) -> bool:
+    """Whether a signal ended it, or what a container runs."""
+    return code < 0 or code > 128
+
+
+def _lacks_a_model() -> bool:
+    """Whether a process that runs a model has died under the server."""
+    return any(
+        process.ended and process.name == MODEL_PROCESS
+        for process in descendants(os.getpid())
+    )
+
+
+def _stop(server: subprocess.Popen[bytes], gently: bool) -> None:
+    """End the server and all that it has started."""
+    if gently and server.poll() is None:
         send_all(signal.SIGTERM)
         deadline = time.monotonic() + GRACE_SECONDS
         while server.poll() is None and time.monotonic() < deadline:
@@ -113,30 +175,51 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
         time.sleep(0.01)
 
 
+def _start(command: list[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        preexec_fn=_before_exec,
+    )
+
+
 def supervise(
-    owner: int, prefix: str, log_file: str, command: list[str]
+    owner: int, prefix: str, log_file: str, restarts: int, command: list[str]
 ) -> int:
     """Run the command under the owner's life; return its exit code."""
     signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
     prctl(PR_SET_CHILD_SUBREAPER, 1)
-    with Path(log_file).open("wb") as log:
-        server = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            preexec_fn=_before_exec,
-        )
-    try:
-        _watch(server, owner)
-    finally:
-        _stop(server)
-        remove_shared_memory(prefix)
-    code = server.returncode
-    return code if code >= 0 else 128 - code
+    watch, left = _Watch(owner), restarts
+    with Path(log_file).open("wb", buffering=0) as log:
+        while True:
+            began = time.monotonic()
+            server, over = _start(command, log), True
+            try:
+                over = watch.over(server)
+            finally:
+                alive = server.poll() is None
+                _stop(server, gently=over)
+                remove_shared_memory(prefix)
+            code = server.returncode
+            if time.monotonic() - began > PROVEN_SECONDS:
+                left = restarts
+            if over or not left:
+                return code if code >= 0 else 128 - code
+            left -= 1
+            reason = "a model's process died" if alive else f"ended by {code}"
+            line = f"supervisor: {reason}; started anew, {left} more times\n"
+            log.write(line.encode())
 
 
 if __name__ == "__main__":
     sys.exit(
-        supervise(int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4:])
+        supervise(
+            int(sys.argv[1]),
+            sys.argv[2],
+            sys.argv[3],
+            int(sys.argv[4]),
+            sys.argv[5:],
+        )
     )

@@ -40,6 +40,7 @@ with serve(
     Path(sys.argv[1]),
     triton_root=Path(sys.argv[2]),
     log_file=Path(sys.argv[3]),
+    restarts=1,
 ) as address:
     print(address, address.pid, flush=True)
     # A signal just before a long sleep would be seen after it only.
@@ -137,7 +138,8 @@ def owner(models, triton_root, tmp_path):
     )
     line = process.stdout.readline()
     assert line, process.stderr.read()
-    process.supervisor = int(line.split()[1])
+    process.address, supervisor = line.split()
+    process.supervisor = int(supervisor)
     assert len(shared_memory(process.pid)) == 2
     yield process
     process.kill()
@@ -154,25 +156,77 @@ def test_owner_gets_a_signal(models, owner, number):
     assert_gone(models, owner.pid, within=20)
 
 
-@pytest.mark.parametrize("name", ["tritonserver", "supervisor"])
-def test_server_or_supervisor_is_killed(models, owner, name):
-    if name == "supervisor":
-        victim = owner.supervisor
-    else:
-        (victim,) = (
-            pid
-            for pid in processes(models)
-            if Path(f"/proc/{pid}/comm").read_text().strip() == name
-        )
-    os.kill(victim, signal.SIGKILL)
-    deadline = time.monotonic() + 20
-    # The owner lives on and is in the list too.
+def only(models, owner, within=20.0):
+    """Whether the owner, which lives on, is all that is left."""
+    deadline = time.monotonic() + within
     while processes(models) != [owner.pid] and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert processes(models) == [owner.pid]
+    return processes(models) == [owner.pid]
+
+
+def named(models, name):
+    return [
+        pid
+        for pid in processes(models)
+        if Path(f"/proc/{pid}/comm").read_text().strip() == name
+    ]
+
+
+def wait_for_another(models, name, before, within=30.0):
+    deadline = time.monotonic() + within
+    while time.monotonic() < deadline:
+        found = named(models, name)
+        if found and not set(found) & set(before):
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"no other {name} after {within} s")
+
+
+def test_supervisor_is_killed(models, owner):
+    os.kill(owner.supervisor, signal.SIGKILL)
+    assert only(models, owner)
     owner.send_signal(signal.SIGINT)
     owner.wait(30)
     assert shared_memory(owner.pid) == []
+
+
+@pytest.mark.parametrize("name", ["tritonserver", "triton_python_b"])
+def test_killed_server_is_started_again(models, owner, tmp_path, name):
+    """At the same address, as often as was said."""
+    before = named(models, "tritonserver")
+    os.kill(named(models, name)[0], signal.SIGKILL)
+    again = wait_for_another(models, "tritonserver", before)
+    with triton.InferenceServerClient(owner.address) as client:
+        wait_until_ready(client)
+        assert client.is_model_ready("echo")
+    assert len(shared_memory(owner.pid)) == 2
+    assert "supervisor: " in (tmp_path / "log").read_text()
+    os.kill(again[0], signal.SIGKILL)
+    assert only(models, owner)
+    owner.send_signal(signal.SIGINT)
+    owner.wait(30)
+    assert shared_memory(owner.pid) == []
+
+
+def test_owner_is_killed_after_a_restart(models, owner):
+    before = named(models, "tritonserver")
+    os.kill(before[0], signal.SIGKILL)
+    wait_for_another(models, "tritonserver", before)
+    owner.kill()
+    owner.wait(30)
+    assert_gone(models, owner.pid, within=20)
+
+
+def wait_until_ready(client, within=30.0):
+    deadline = time.monotonic() + within
+    while time.monotonic() < deadline:
+        try:
+            if client.is_server_ready():
+                return
+        except triton.InferenceServerException:
+            pass
+        time.sleep(0.1)
+    raise AssertionError(f"not ready after {within} s")
 
 
 def test_port_in_use(models, triton_root, tmp_path):
