@@ -16,7 +16,7 @@ from ledger.shifts import matches
 from numpy.typing import NDArray
 
 STREAMS = ("background", "foreground")
-CHUNK = 2**16
+CHUNK = 2**14
 
 
 class SeriesWriter:

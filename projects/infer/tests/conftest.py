@@ -15,6 +15,7 @@ from ledger.injections import (
     InterferometerResponseSet,
     waveform_class_factory,
 )
+from preprocessing.batch import BatchWhitener
 from preprocessing.config import Preprocessing
 from preprocessing.manifest import InputSpec, Manifest, sha256
 
@@ -112,6 +113,62 @@ def signals(times: list[float], shift: list[float]) -> RESPONSES:
     )
 
 
+def shifted(strain: np.ndarray, shifts: list[float]) -> np.ndarray:
+    """Give simultaneous strain of shape (ifo, time), channels delayed."""
+    delays = [round(shift * SAMPLE_RATE) for shift in shifts]
+    size = strain.shape[1] - max(delays)
+    return np.stack(
+        [
+            row[delay : delay + size]
+            for row, delay in zip(strain, delays, strict=True)
+        ]
+    )
+
+
+def reference(
+    run_dir: Path, manifest: Manifest, stream: np.ndarray
+) -> np.ndarray:
+    """One pass in a loop: each output from its own slice of the stream.
+
+    Args:
+        run_dir: of the training.
+        manifest: of the repository.
+        stream: finite strain of shape (S, ifo, time).
+
+    Returns:
+        Outputs after the burn-in, of shape (S, n).
+    """
+    config = manifest.preprocessing
+    rate, batch = manifest.inference_sampling_rate, manifest.batch_size
+    network = torch.jit.load(run_dir / "model.pt").eval()
+    whitener = BatchWhitener(config, manifest.psd_length, rate, batch)
+    stride = int(config.sample_rate / rate)
+    burn_in = int(manifest.psd_length * rate)
+    count = stream.shape[-1] // stride
+    outputs = np.full((len(stream), count), np.nan)
+    lead = np.zeros((*stream.shape[:2], 200 * config.kernel_size))
+    padded = np.concatenate([lead, stream], axis=-1).astype(np.float32)
+    for n in range(burn_in, count):
+        # The first output of the batch with this one, whose PSD it shares.
+        first = burn_in + (n - burn_in) // batch * batch
+        edge = lead.shape[-1] + (first + 1) * stride
+        begin = edge - config.window_size
+        psd = whitener.estimate(
+            torch.from_numpy(padded[0, :, begin - whitener.psd_size : begin])
+        )
+        early = begin - whitener.early
+        stop = begin + config.window_size + (batch - 1) * stride
+        after = np.zeros((*stream.shape[:2], stop - early), np.float32)
+        part = padded[..., early:stop]
+        after[..., : part.shape[-1]] = part
+        white = whitener.whitener(torch.from_numpy(after), psd)
+        left = whitener.early + (n - first) * stride
+        with torch.inference_mode():
+            kernel = white[..., left : left + config.kernel_size]
+            outputs[:, n] = network(kernel).flatten().numpy()
+    return outputs[:, burn_in:]
+
+
 @pytest.fixture(scope="session")
 def tiny() -> SimpleNamespace:
     """What tests need to make data for the tiny network."""
@@ -123,6 +180,8 @@ def tiny() -> SimpleNamespace:
         noise=noise,
         signals=signals,
         write_background=write_background,
+        shifted=shifted,
+        reference=reference,
     )
 
 

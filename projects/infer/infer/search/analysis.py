@@ -9,8 +9,11 @@ from conventions.errors import UserError
 from conventions.progress import Progress, silent
 from ledger.events import EventSet
 
+from infer.data import ArraySlide
 from infer.direct import DirectEngine
-from infer.postprocess import Postprocessor, cluster, integrate
+from infer.engine import outputs_of
+from infer.peaks import cluster, integrate
+from infer.postprocess import Postprocessor
 from infer.search import plan
 from infer.search.plan import Plan
 from infer.search.run import Run
@@ -123,13 +126,13 @@ def _analyse(
     )
     rate = manifest.inference_sampling_rate
     engine = DirectEngine(run.weights, manifest, device)
-    burn_in = round(chosen.psd_length * rate)
-    raw = engine.outputs(stretch.strain[None])[0, burn_in + chosen.settling :]
+    slide = ArraySlide(stretch.strain[None])
+    raw = outputs_of(engine, slide)[0, chosen.settling :]
     # From here on, as if the stretch had started when the PSD was settled.
     start = stretch.start + chosen.settling / rate
     post = postprocessor(run, chosen.psd_length)
     indices = np.arange(len(raw))
-    edges = post.times(start, indices) + post.integration_window_length
+    edges = post.right_edges(start, indices)
     bad = np.flatnonzero(~np.isfinite(raw))
     if len(bad):
         raise UserError(
