@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -135,6 +136,13 @@ def expected_outputs(
 def reference() -> Callable[..., Iterator[torch.Tensor]]:
     """Outputs of one sequence by the library's own modules."""
     return expected_outputs
+
+
+@pytest.fixture(scope="session")
+def onnx(need: Callable[[str, bool, str], None]) -> None:
+    """What the platform ONNX needs."""
+    there = all(map(find_spec, ("onnx", "onnxruntime")))
+    need("onnx", there, 'install the project with its extra "export[onnx]"')
 
 
 @pytest.fixture(scope="session")

@@ -8,14 +8,19 @@ of the sequence's next one; a control input says where a sequence starts.
 
 import re
 
-import onnxruntime
 import pytest
 import torch
 from export.main import export
 from preprocessing.manifest import Manifest
 
 MODELS = ("snapshotter", "preprocessor", "aframe")
-PLATFORMS = ("torchscript", "onnx")
+
+
+@pytest.fixture(params=["torchscript", "onnx"])
+def platform(request):
+    if request.param == "onnx":
+        request.getfixturevalue("onnx")
+    return request.param
 
 
 class Torch:
@@ -65,6 +70,8 @@ class Onnx:
     """A model of the platform ``onnxruntime_onnx``."""
 
     def __init__(self, folder, config):
+        import onnxruntime
+
         assert config.platform == "onnxruntime_onnx"
         path = folder / "1" / "model.onnx"
         self.session = onnxruntime.InferenceSession(
@@ -132,7 +139,6 @@ class Ensemble:
                 assert len(tensor) <= config.max_batch_size
 
 
-@pytest.mark.parametrize("platform", PLATFORMS)
 def test_streams_of_every_kind_of_network(
     any_run_dir, repository, settings, parse, reference, platform
 ):
@@ -164,7 +170,6 @@ def test_a_sequence_keeps_its_number_of_streams(
         ensemble(update, start=False)
 
 
-@pytest.mark.parametrize("platform", PLATFORMS)
 def test_configurations(run_dir, repository, settings, parse, platform):
     export(
         run_dir,

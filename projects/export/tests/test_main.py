@@ -204,12 +204,18 @@ def test_network_with_two_outputs_a_kernel(
         export(run_dir, repository, **settings)
 
 
-def test_command_line(run_dir, repository, monkeypatch, capsys, settings):
+def test_command_line(
+    run_dir, repository, monkeypatch, capsys, settings, parse
+):
     arguments = {"run_dir": run_dir, "repository": repository, **settings}
+    arguments |= {"platform": "torchscript", "network_batch_size": 48}
     line = [f"--{key}={value}" for key, value in arguments.items()]
     monkeypatch.setattr("sys.argv", ["export", *line])
     main()
     assert (repository / "manifest.json").is_file()
+    network = parse(repository, "aframe")
+    assert network.platform == "pytorch_libtorch"
+    assert network.max_batch_size == 48
     with pytest.raises(SystemExit) as caught:
         main()
     assert caught.value.code == 2

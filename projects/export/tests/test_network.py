@@ -43,7 +43,7 @@ def test_torchscript_is_exact(run_dir, tmp_path):
         assert torch.equal(served(X)[:, 0], network(X))
 
 
-def test_onnx_of_the_architecture(train, tmp_path):
+def test_onnx_of_the_architecture(train, tmp_path, onnx):
     """In batches of sizes that were not tried when it was written."""
     train(tmp_path / "training", resnet())
     error = write("onnx", tmp_path / "training", tmp_path / "1")
@@ -57,7 +57,7 @@ def test_onnx_of_the_architecture(train, tmp_path):
         )
 
 
-def test_half_precision_is_in_the_file(train, tmp_path):
+def test_half_precision_is_in_the_file(train, tmp_path, onnx):
     """What TensorRT makes its engine of, run by ONNX Runtime."""
     train(tmp_path, resnet())
     network = torch.jit.load(tmp_path / "model.pt")
@@ -88,7 +88,7 @@ class Unsupported(torch.nn.Module):
 
 
 def test_onnx_of_an_operation_that_it_does_not_have(
-    train, tmp_path, repository, settings
+    train, tmp_path, repository, settings, onnx
 ):
     train(tmp_path / "training", Unsupported())
     with pytest.raises(UserError, match=r"cannot be written as ONNX: .*bess"):
@@ -98,7 +98,9 @@ def test_onnx_of_an_operation_that_it_does_not_have(
 
 
 @pytest.mark.parametrize("name", ["onnx", "onnxruntime"])
-def test_a_missing_package(run_dir, repository, settings, monkeypatch, name):
+def test_a_missing_package(
+    run_dir, repository, settings, monkeypatch, onnx, name
+):
     monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(UserError, match=rf"onnx needs {name}, .*export\[onn"):
         export(run_dir, repository, platform="onnx", **settings)
