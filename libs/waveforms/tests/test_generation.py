@@ -220,7 +220,15 @@ def test_aligned_spins_are_no_precession(tilt, binaries, generator):
 
 def test_the_ledger_is_filled_by_the_generator(binaries, generator):
     make = generator(duration=2.0)
-    table = WaveformPolarizationSet.from_parameters(binaries(), make)
+    table = WaveformPolarizationSet.from_parameters(
+        binaries(),
+        make.minimum_frequency,
+        make.reference_frequency,
+        make.sample_rate,
+        make.duration,
+        make.approximant,
+        make.right_pad,
+    )
     plus, cross = make(binaries())
     np.testing.assert_array_equal(
         table.get_waveforms(), np.stack([cross, plus], axis=1)
