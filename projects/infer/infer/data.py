@@ -143,27 +143,25 @@ class SegmentStrain:
         """Close the file."""
         self._file.close()
 
-    def read(self, channel: int, first: int, size: int) -> NDArray[np.float64]:
+    def read(
+        self, channel: int, first: int, data: NDArray[np.floating[Any]]
+    ) -> None:
         """Read one channel; samples that are no numbers are zeros.
 
         Args:
             channel: index of the ifo.
             first: first sample, counted from the segment's start.
-            size: number of samples, all within the segment.
-
-        Returns:
-            Strain of shape ``(size,)``.
+            data: takes the strain, of shape ``(time,)``, all of it within
+                the segment.
         """
-        data = np.empty(size)
         begin = first + self._offsets[channel]
-        end = begin + size
+        end = begin + len(data)
         for index in range(begin // BLOCK, -(-end // BLOCK)):
             block, origin = self._block(channel, index), index * BLOCK
             low, high = max(begin, origin), min(end, origin + BLOCK)
             data[low - begin : high - begin] = block[
                 low - origin : high - origin
             ]
-        return data
 
     def gaps(self, channel: int, first: int, size: int) -> NDArray[np.int64]:
         """Find the samples that are no numbers.
@@ -287,19 +285,21 @@ class SlideStrain:
         begin, end = max(first, 0), min(first + size, self.num_samples)
         if begin >= end:
             return strain
-        clean = np.stack(
-            [
-                self.segment.read(channel, begin + delay, end - begin)
-                for channel, delay in enumerate(self._delays)
-            ]
-        )
         # Beyond the slide there is nothing to add signals to.
-        target = np.s_[begin - first : end - first]
-        strain[0, :, target] = clean
+        clean = strain[0, :, begin - first : end - first]
+        self._fill(clean, begin)
         if self._injections is not None and self.streams == 2:
+            exact = np.empty(clean.shape)
+            self._fill(exact, begin)
             start = self.segment.start + begin / self.segment.sample_rate
-            strain[1, :, target] = self._injections.inject(clean, start)
+            strain[1, :, begin - first : end - first] = (
+                self._injections.inject(exact, start)
+            )
         return strain
+
+    def _fill(self, data: NDArray[np.floating[Any]], begin: int) -> None:
+        for channel, delay in enumerate(self._delays):
+            self.segment.read(channel, begin + delay, data[channel])
 
     def replaced(self, first: int, size: int) -> NDArray[np.int64]:
         """Find samples that are no numbers in any ifo.
