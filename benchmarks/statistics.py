@@ -432,7 +432,9 @@ def in_child(*arguments: str) -> str:
     of the standard library.
     """
     command = [sys.executable, "-P", __file__, *arguments]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
+    done = subprocess.run(command, stdout=subprocess.PIPE)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(arguments)}: failed, see above")
     return done.stdout.decode()
 
 
