@@ -446,6 +446,8 @@ def main() -> int:
     parser.add_argument("--child", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     scale = arguments.scale
+    if not 0 < scale <= 1:
+        parser.error(f"--scale {scale}: more than 0 and at most 1 is accepted")
     if arguments.child == "touch":
         # A virtual machine gets memory from its host when it first touches
         # it, which can take longer than the operations.

@@ -38,7 +38,7 @@ def test_statistics_of_one_operation():
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--only", "nothing"], ["--scale", "x"]]
+    "arguments", [["--only", "nothing"], ["--scale", "5"]]
 )
 def test_statistics_refuses(arguments):
     assert run(*arguments).returncode == 2
