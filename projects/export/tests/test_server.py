@@ -14,7 +14,7 @@ from preprocessing.manifest import Manifest
 
 server = pytest.importorskip("infer.server", reason="infer is not installed")
 ROOT = Path(__file__).resolve().parents[3]
-WAIT = 60
+WAIT = 120
 
 
 @pytest.fixture(scope="session")
@@ -149,7 +149,7 @@ def test_export_beside_a_running_server(
     done = threading.Event()
 
     def replace():
-        for _ in range(2):
+        for _ in range(3):
             export(heterodyned, repository, clean=True, **settings)
         done.set()
 
@@ -158,12 +158,12 @@ def test_export_beside_a_running_server(
         with sequence(address, 1) as send:
             thread.start()
             found = []
-            for update in updates:
+            while not done.is_set() and len(found) < len(updates) - 1:
+                update = updates[len(found)]
                 found.append(send(update[None], last=False))
-                if done.wait(0.05):
-                    break
-        thread.join()
-        assert done.is_set()
+            thread.join()
+            assert done.is_set()
+            found.append(send(updates[len(found)][None]))
         torch.testing.assert_close(
             torch.cat(found), old[: len(found)], rtol=1e-5, atol=1e-5
         )
