@@ -26,8 +26,8 @@ class KdeAndPolynomialBackground(RateDensity):
         livetime: in seconds.
 
     Raises:
-        UserError: if there is no livetime, or the events are too few for a
-            density.
+        UserError: if there is no livetime.
+        FitError: a ``UserError``, if the events are too few for a density.
     """
 
     ATTRIBUTES = ("count", "livetime")
@@ -50,6 +50,7 @@ class KdeAndPolynomialBackground(RateDensity):
 
         Raises:
             UserError: as the class; also if a statistic is not finite.
+            FitError: as the class.
         """
         model = cls.__new__(cls)
         model._fit(statistics, livetime)

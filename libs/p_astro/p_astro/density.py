@@ -3,11 +3,10 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from conventions.errors import UserError
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import exprel
 
-from p_astro.samples import PRECISION, Samples, too_few
+from p_astro.samples import PRECISION, FitError, Samples, too_few
 
 Array = NDArray[np.float64]
 
@@ -81,7 +80,7 @@ class TailedKde:
             The density, normalised to one.
 
         Raises:
-            UserError: if the samples are all equal, spread over too many
+            FitError: if the samples are all equal, spread over too many
                 bandwidths, so few that the estimate is nowhere good to
                 ``PRECISION``, or not continued by an exponential: the
                 integral is off by more than ``PRECISION``.
@@ -94,7 +93,7 @@ class TailedKde:
         last = int(np.ceil((samples.loud - start) / step)) - 1
         margin = REACH * NODES_PER_BANDWIDTH
         if last + margin >= MAX_NODES:
-            raise UserError(
+            raise FitError(
                 f"{name}: detection statistics from {samples.lowest:g} to "
                 f"{samples.loud:g} are too far apart for a kernel density "
                 f"of bandwidth {bandwidth:g}, which their inner half asks "
@@ -107,7 +106,7 @@ class TailedKde:
         variance = 2 * np.sqrt(np.pi) * samples.effective * bandwidth
         precise = np.flatnonzero(density * variance >= 1 / PRECISION**2)
         if not precise.size:
-            raise UserError(too_few(name, values.size, samples.effective))
+            raise FitError(too_few(name, values.size, samples.effective))
         density = density[: precise[-1] + 1]
         excess = _mean_excess(samples, start + step * (density.size - 1))
         first, logarithm = _logarithm(density)
@@ -120,7 +119,7 @@ class TailedKde:
         )
         integral = kde._integral()
         if abs(integral - 1) > PRECISION:
-            raise UserError(
+            raise FitError(
                 f"{name}: an exponential does not continue the density of "
                 f"{values.size} detection statistics beyond {kde.split:g}: "
                 f"the integral of both is {integral:.3g}, not 1 to within "

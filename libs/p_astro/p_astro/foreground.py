@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from p_astro.density import TailedKde
 from p_astro.rate import RateDensity, check_statistics
+from p_astro.samples import FitError
 
 Array = NDArray[np.float64]
 
@@ -45,8 +46,9 @@ class KdeForeground(RateDensity):
 
     Raises:
         UserError: if the rate or the volume make no sense, a statistic is
-            NaN, the tables disagree on the number of draws, or the found
-            injections are too few for a density.
+            NaN, or the tables disagree on the number of draws.
+        FitError: a ``UserError``, if the found injections are too few for a
+            density.
     """
 
     ATTRIBUTES = ("astro_event_rate", "volume", "fraction")
@@ -101,6 +103,7 @@ class KdeForeground(RateDensity):
         Raises:
             UserError: as the class; also if the weights are not such
                 weights.
+            FitError: as the class.
         """
         model = cls.__new__(cls)
         model._fit(statistics, weights, volume, astro_event_rate)
@@ -124,7 +127,7 @@ class KdeForeground(RateDensity):
         counted = ~np.isneginf(statistics) & (weights > 0)
         found = check_statistics(statistics[counted], "the injections")
         if not found.size:
-            raise UserError(
+            raise FitError(
                 f"none of {statistics.size} injections was found with a "
                 "positive weight: there is no foreground to compare with"
             )

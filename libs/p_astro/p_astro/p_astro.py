@@ -1,6 +1,7 @@
 """Probability that an event is astrophysical."""
 
 import os
+from collections.abc import Mapping
 from typing import Self
 
 import numpy as np
@@ -30,19 +31,23 @@ class Pastro:
     Args:
         foreground_model: f.
         background_model: b.
+        origin: what the model was made of, for those who read its file.
 
     Attributes:
         foreground_model: f.
         background_model: b.
+        origin: as given.
     """
 
     def __init__(
         self,
         foreground_model: KdeForeground,
         background_model: KdeAndPolynomialBackground,
+        origin: Mapping[str, str] | None = None,
     ) -> None:
         self.foreground_model = foreground_model
         self.background_model = background_model
+        self.origin = dict(origin or {})
         signal, noise = foreground_model.density, background_model.density
         self._nodes = np.union1d(signal.nodes, noise.nodes)
         log_ratio = signal.log_pdf(self._nodes) - noise.log_pdf(self._nodes)
@@ -98,6 +103,7 @@ class Pastro:
         return type(self)(
             self.foreground_model.at_rate(astro_event_rate),
             self.background_model,
+            self.origin,
         )
 
     def write(self, path: str | os.PathLike[str]) -> None:
@@ -112,6 +118,7 @@ class Pastro:
                 "foreground": self.foreground_model,
                 "background": self.background_model,
             },
+            self.origin,
         )
 
     @classmethod
@@ -127,14 +134,14 @@ class Pastro:
         Raises:
             UserError: if there is no such file or it holds no such model.
         """
-        models = storage.read(
+        models, origin = storage.read(
             path,
             {
                 "foreground": KdeForeground,
                 "background": KdeAndPolynomialBackground,
             },
         )
-        return cls(models["foreground"], models["background"])
+        return cls(models["foreground"], models["background"], origin)
 
 
 def _rising(values: Array, anchor: int) -> Array:

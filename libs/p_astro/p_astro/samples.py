@@ -17,6 +17,11 @@ TAIL_EVENTS = round(1 / PRECISION**2)
 
 _CHUNK = 2**20
 
+
+class FitError(UserError):
+    """Samples of which no density can be made, such as too few."""
+
+
 # Inter-quartile range of a normal distribution of unit width.
 _NORMAL_IQR = 1.3489795003921634
 
@@ -60,19 +65,19 @@ class Samples:
             The samples.
 
         Raises:
-            UserError: if they are too few or all equal.
+            FitError: if they are too few or all equal.
         """
         if weights is None:
             effective = float(values.size)
         else:
             effective = float(weights.sum() ** 2 / np.sum(weights**2))
         if effective < TAIL_EVENTS:
-            raise UserError(too_few(name, values.size, effective))
+            raise FitError(too_few(name, values.size, effective))
         landmarks = _equal if weights is None else _weighted
         quartiles, loud = landmarks(values, weights)
         deviation = _deviation(values, weights)
         if not deviation > 0:
-            raise UserError(
+            raise FitError(
                 f"all {values.size} detection statistics of {name} are "
                 f"{values[0]}; a density needs a spread"
             )

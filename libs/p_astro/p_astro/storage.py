@@ -1,7 +1,8 @@
 """How a model lies in an HDF5 file.
 
 Root attributes ``format`` and ``version``; for each density a group with
-the dataset ``log_density`` and one attribute for every other number.
+the dataset ``log_density`` and one attribute for every other number; a
+group ``origin`` with an attribute for each thing the model was made of.
 """
 
 import os
@@ -25,16 +26,20 @@ VERSION = 1
 _SCALARS = ("start", "step", "decay", "bandwidth")
 
 
-def write(path: PATH, models: Mapping[str, RateDensity]) -> None:
+def write(
+    path: PATH, models: Mapping[str, RateDensity], origin: Mapping[str, str]
+) -> None:
     """Write densities of rate.
 
     Args:
         path: the file, complete or absent.
         models: name of the group to what it holds.
+        origin: what the densities were made of.
     """
     with complete(path) as temporary, h5py.File(temporary, "w") as file:
         file.attrs["format"] = FORMAT
         file.attrs["version"] = VERSION
+        file.create_group("origin").attrs.update(origin)
         for name, model in models.items():
             group = file.create_group(name)
             group["log_density"] = model.density.log_density
@@ -46,7 +51,7 @@ def write(path: PATH, models: Mapping[str, RateDensity]) -> None:
 
 def read(
     path: PATH, models: Mapping[str, type[RateDensity]]
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], dict[str, str]]:
     """Read densities of rate.
 
     Args:
@@ -54,7 +59,8 @@ def read(
         models: name of the group to the class of what it holds.
 
     Returns:
-        Name of the group to what it holds.
+        Name of the group to what it holds, and what the densities were
+        made of.
 
     Raises:
         UserError: if there is no such file, it is truncated, or it is not
@@ -74,9 +80,11 @@ def read(
                 f"{VERSION} can be read"
             )
         try:
-            return {
+            densities = {
                 name: _model(file[name], cls) for name, cls in models.items()
             }
+            attributes = file["origin"].attrs.items()
+            return densities, {name: plain(text) for name, text in attributes}
         except (KeyError, OSError, ValueError) as error:
             raise UserError(
                 f"{path}: incomplete p_astro model ({error})"

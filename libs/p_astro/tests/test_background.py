@@ -3,6 +3,7 @@ import pytest
 from conventions.errors import UserError
 from ledger.events import SECONDS_IN_YEAR, EventSet
 from p_astro.background import KdeAndPolynomialBackground
+from p_astro.samples import FitError
 
 
 def noise(size=5000):
@@ -63,7 +64,7 @@ def test_no_events():
         shift=np.zeros((0, 2)),
         Tb=1e6,
     )
-    with pytest.raises(UserError, match="the background: 0 detection"):
+    with pytest.raises(FitError, match="the background: 0 detection"):
         KdeAndPolynomialBackground(empty)
 
 

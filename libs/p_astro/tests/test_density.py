@@ -1,11 +1,10 @@
 import numpy as np
 import p_astro.density
 import pytest
-from conventions.errors import UserError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from p_astro.density import TailedKde
-from p_astro.samples import TAIL_EVENTS, Samples
+from p_astro.samples import TAIL_EVENTS, FitError, Samples
 from scipy.integrate import quad
 from scipy.special import erfc
 from scipy.stats import gaussian_kde
@@ -238,29 +237,29 @@ def test_units_do_not_matter(shift, scale, seed):
 
 def test_too_few():
     for size in (0, 1, 99, 150):
-        with pytest.raises(UserError, match=rf"noise: {size} .*too few"):
+        with pytest.raises(FitError, match=rf"noise: {size} .*too few"):
             TailedKde.fit(draw("normal", size), None, "noise")
 
 
 def test_weights_that_leave_too_few():
     weights = np.full(5000, 1e-9)
     weights[:50] = 1
-    with pytest.raises(UserError, match=r"worth 50\.0"):
+    with pytest.raises(FitError, match=r"worth 50\.0"):
         TailedKde.fit(draw("normal", 5000), weights, "signals")
 
 
 def test_tail_that_is_no_exponential():
     values = np.concatenate([draw("normal", 2000), np.full(20, 1e4)])
-    with pytest.raises(UserError, match="does not continue"):
+    with pytest.raises(FitError, match="does not continue"):
         TailedKde.fit(values, None, "noise")
 
 
 def test_no_spread():
-    with pytest.raises(UserError, match=r"all 500 .* noise are 1\.5"):
+    with pytest.raises(FitError, match=r"all 500 .* noise are 1\.5"):
         TailedKde.fit(np.full(500, 1.5), None, "noise")
 
 
 def test_too_wide():
     values = np.concatenate([draw("normal", 2000), [-1e9]])
-    with pytest.raises(UserError, match="too far apart"):
+    with pytest.raises(FitError, match="too far apart"):
         TailedKde.fit(values, None, "noise")

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from conventions.errors import UserError
 from p_astro.foreground import KdeForeground
+from p_astro.samples import FitError
 from priors.cosmology import astrophysical_volume
 from scipy.stats import norm
 
@@ -94,7 +95,7 @@ def test_no_rejected_draws(make_injections):
 
 def test_all_missed(make_injections):
     tables = make_injections(np.full(500, -np.inf), 10)
-    with pytest.raises(UserError, match="none of 500 injections was found"):
+    with pytest.raises(FitError, match="none of 500 injections was found"):
         KdeForeground(*tables, RATE)
 
 
@@ -107,7 +108,7 @@ def test_no_draws(make_injections, volume):
 
 def test_too_few_found(make_injections):
     tables = make_injections(signals(90, 9000), 10)
-    with pytest.raises(UserError, match=r"found injections: 90 .* too few"):
+    with pytest.raises(FitError, match=r"found injections: 90 .* too few"):
         KdeForeground(*tables, RATE, VOLUME)
 
 

@@ -31,13 +31,25 @@ def test_written_again_it_is_the_same(exponentials, tmp_path):
     assert again.foreground_model.astro_event_rate == 3
 
 
+def test_origin_is_kept(saturated, tmp_path):
+    assert saturated.origin == {}
+    model = Pastro(
+        saturated.foreground_model,
+        saturated.background_model,
+        {"background_sha256": "0f", "prior": "some.prior"},
+    )
+    model.at_rate(2).write(tmp_path / "p_astro.hdf5")
+    again = Pastro.read(tmp_path / "p_astro.hdf5")
+    assert again.origin == {"background_sha256": "0f", "prior": "some.prior"}
+
+
 def test_layout(saturated, tmp_path):
     path = tmp_path / "p_astro.hdf5"
     saturated.write(path)
     with h5py.File(path) as file:
         assert file.attrs["format"] == "aframe p_astro"
         assert file.attrs["version"] == 1
-        assert set(file) == {"foreground", "background"}
+        assert set(file) == {"foreground", "background", "origin"}
         assert set(file["background"].attrs) == {
             *("start", "step", "decay", "bandwidth", "count", "livetime")
         }
@@ -95,6 +107,7 @@ def test_other_version(saturated, tmp_path):
     "damage",
     [
         lambda file: file.__delitem__("foreground"),
+        lambda file: file.__delitem__("origin"),
         lambda file: file.__delitem__("background/log_density"),
         lambda file: file["background"].attrs.__delitem__("livetime"),
         lambda file: file["foreground"].attrs.__delitem__("decay"),
