@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 STREAMS = ("background", "foreground")
 CHUNK = 2**14
+# Outputs that wait to be written together.
+WAITING = 2**16
 
 
 class SeriesWriter:
@@ -45,11 +47,11 @@ class SeriesWriter:
         """
         self._waiting.append(outputs)
         self._size += outputs.shape[1]
-        if self._size >= CHUNK:
+        if self._size >= WAITING:
             self.flush()
 
     def flush(self) -> None:
-        """Write what has been waiting for a whole chunk."""
+        """Write what has been waiting for more."""
         if not self._waiting:
             return
         outputs = np.concatenate(self._waiting, axis=1)

@@ -1,15 +1,17 @@
-from pathlib import Path
+import sys
 
+import h5py
 import numpy as np
 import pytest
 from conventions.errors import UserError
-from export.main import export
-from infer.client import InferenceError, StreamClient
-from infer.data import SegmentReader
+from infer import cli, main
 from infer.direct import DirectEngine
-from infer.main import infer_segment, merge, read_injections, stream_outputs
+from infer.main import SlideFiles, infer_segment, merge
 from infer.settings import SearchSettings
+from infer.timeseries import SeriesIndex
+from infer.triton_engine import TritonEngine
 from ledger.events import EventSet, RecoveredInjectionSet
+from ledger.livetime import LivetimeSet
 from preprocessing.manifest import Manifest
 
 WINDOWS = {
@@ -20,6 +22,7 @@ WINDOWS = {
 # Not a whole number of outputs or requests.
 SECONDS = 9548 / 256
 SHIFTS = [0.0, 2.5]
+SIGNALS = [12.3, 16.1, 20.0, 20.2, 25.0]
 
 
 @pytest.fixture
@@ -33,201 +36,42 @@ def background(tiny, strain, tmp_path):
 
 
 @pytest.fixture
-def injected(tiny):
-    # Requests bring 4 s: signals cross edges at 16 s, 20 s and the
-    # segment's start and end, and two overlap.
-    offsets = [-0.1, 12.3, 16.1, 20.0, 20.2, 25.0, 34.7]
-    return tiny.signals([tiny.start + x for x in offsets], SHIFTS)
+def signals(tiny, tmp_path):
+    path = tmp_path / "injections.hdf5"
+    tiny.signals([tiny.start + x for x in SIGNALS], SHIFTS).write(path)
+    return path
 
 
-def shifted(tiny, strain):
-    delay = int(SHIFTS[1] * tiny.sample_rate)
-    size = strain.shape[1] - delay
-    return np.stack([strain[0, :size], strain[1, delay : delay + size]])
+@pytest.fixture
+def engine(run_dir, manifest):
+    return DirectEngine(run_dir, manifest)
 
 
-def reference(engine, stream):
-    """One pass in a loop: each output from its own slice of the stream."""
-    import torch
+@pytest.fixture
+def search(tiny, engine, background):
+    """Searches the whole segment."""
 
-    manifest = engine.manifest
-    config = manifest.preprocessing
-    rate, batch = manifest.inference_sampling_rate, manifest.batch_size
-    stride = int(config.sample_rate / rate)
-    burn_in = int(manifest.psd_length * rate)
-    count = stream.shape[-1] // stride
-    outputs = np.full((len(stream), count), np.nan)
-    zeros = np.zeros((*stream.shape[:2], 200 * config.kernel_size))
-    padded = np.concatenate([zeros, stream], axis=-1).astype(np.float32)
-    for n in range(burn_in, count):
-        # The first output of the batch with this one, whose PSD it shares.
-        first = burn_in + (n - burn_in) // batch * batch
-        edge = zeros.shape[-1] + (first + 1) * stride
-        begin = edge - config.window_size
-        psd = engine.whitener.estimate(
-            torch.from_numpy(
-                padded[0, :, begin - engine.whitener.psd_size : begin]
-            )
-        )
-        stop = begin + config.window_size + (batch - 1) * stride
-        after = np.zeros((*stream.shape[:2], stop - begin), np.float32)
-        part = padded[..., begin:stop]
-        after[..., : part.shape[-1]] = part
-        white = engine.whitener.whitener(torch.from_numpy(after), psd)
-        left = (n - first) * stride
-        with torch.inference_mode():
-            kernel = white[..., left : left + config.kernel_size]
-            outputs[:, n] = engine.network(kernel).flatten().numpy()
-    return outputs
+    def search(*slides, engine=engine, **changes):
+        arguments = {
+            "background": background,
+            "start": tiny.start,
+            "stop": tiny.start + SECONDS,
+            **WINDOWS,
+        }
+        infer_segment(engine, slides=slides, **arguments | changes)
+
+    return search
 
 
-def test_stream_equals_one_pass(
-    tiny, address, manifest, run_dir, strain, background, injected
-):
-    clean = shifted(tiny, strain)
-    stream = np.stack([clean, injected.inject(clean, tiny.start)])
-    engine = DirectEngine(run_dir, manifest)
-    expected = reference(engine, stream)[:, 32:]
-    assert expected.shape == (2, 139 - 32)
-    assert np.ptp(expected[1] - expected[0]) > 0.1
-    direct = engine.outputs(stream)
-    assert np.isnan(direct[:, :32]).all()
-    np.testing.assert_allclose(direct[:, 32:], expected, rtol=1e-4)
-    with SegmentReader(
-        background, tiny.ifos, tiny.sample_rate, SHIFTS
-    ) as reader:
-        both = stream_outputs(reader, manifest, address, injected)
-        alone = stream_outputs(reader, manifest, address, None)
-    np.testing.assert_allclose(both, expected, rtol=1e-4)
-    np.testing.assert_allclose(alone, expected[:1], rtol=1e-4)
-
-
-def test_three_ifos_and_an_odd_batch(tiny, triton_root, tmp_path):
-    """A batch that does not divide the burn-in."""
-    from infer.server import serve
-
-    ifos = ("H1", "L1", "V1")
-    tiny.train(tmp_path / "run", ifos)
-    repository = tmp_path / "repository"
-    manifest = export(
-        tmp_path / "run",
-        repository,
-        psd_length=8.0,
-        inference_sampling_rate=4.0,
-        batch_size=13,
+def slide(folder, shifts, injections=None, timeseries=False):
+    return SlideFiles(
+        shifts=shifts,
+        background=folder / "background.hdf5",
+        livetime=folder / "livetime.hdf5",
+        injections=injections,
+        foreground=folder / "foreground.hdf5" if injections else None,
+        timeseries=folder / "timeseries.hdf5" if timeseries else None,
     )
-    strain = tiny.noise(21.0, 3)
-    path = tiny.write_background(tmp_path / "background.hdf5", strain)
-    engine = DirectEngine(tmp_path / "run" / "model.pt", manifest)
-    expected = reference(engine, strain[None])[:, 32:]
-    np.testing.assert_allclose(
-        engine.outputs(strain[None])[:, 32:], expected, rtol=1e-4
-    )
-    with (
-        serve(
-            repository,
-            triton_root=triton_root,
-            log_file=tmp_path / "log",
-        ) as server,
-        SegmentReader(path, ifos, tiny.sample_rate, [0.0] * 3) as reader,
-    ):
-        outputs = stream_outputs(reader, manifest, str(server), None)
-    np.testing.assert_allclose(outputs, expected, rtol=1e-4)
-
-
-def test_batch_longer_than_the_burn_in(tiny, run_dir, manifest):
-    import dataclasses
-
-    engine = DirectEngine(
-        run_dir, dataclasses.replace(manifest, batch_size=50)
-    )
-    strain = tiny.noise(21.0)[None]
-    np.testing.assert_allclose(
-        engine.outputs(strain)[:, 32:],
-        reference(engine, strain)[:, 32:],
-        rtol=1e-4,
-    )
-
-
-def test_sequence_of_one_request(tiny, address, manifest):
-    rng = np.random.default_rng(1)
-    update = rng.normal(size=(1, 2, 1024)).astype(np.float32)
-    with StreamClient(address, timeout=20) as client:
-        for _ in range(2):
-            (answer,) = client.run([update])
-            assert answer.shape == (1, 16)
-        assert list(client.run([])) == []
-
-
-def test_requests_are_bounded(address):
-    sent, taken = 0, 0
-
-    def updates():
-        nonlocal sent
-        for _ in range(12):
-            sent += 1
-            assert sent - taken <= 4
-            yield np.ones((1, 2, 1024), np.float32)
-
-    with StreamClient(address, timeout=20, max_in_flight=2) as client:
-        for _ in client.run(updates()):
-            taken += 1
-    assert taken == 12
-
-
-def test_error_of_a_request_is_raised(address):
-    wrong = np.zeros((1, 2, 17), np.float32)
-    with StreamClient(address, timeout=20) as client:
-        with pytest.raises(InferenceError, match=r"shape.*17"):
-            list(client.run([wrong]))
-        # The client can go on.
-        right = np.zeros((1, 2, 1024), np.float32)
-        assert len(list(client.run([right, right]))) == 2
-
-
-def test_changing_number_of_streams_is_an_error(address):
-    one = np.zeros((1, 2, 1024), np.float32)
-    two = np.zeros((2, 2, 1024), np.float32)
-    with (
-        StreamClient(address, timeout=20) as client,
-        pytest.raises(InferenceError, match="began with 1 streams"),
-    ):
-        list(client.run([one, two]))
-
-
-def test_no_server():
-    with pytest.raises(UserError, match="no inference server answers"):
-        StreamClient("127.0.0.1:9")
-
-
-def test_manifest_of_server_is_compared(address, manifest):
-    import dataclasses
-
-    config = dataclasses.replace(manifest.preprocessing, highpass=40.0)
-    other = dataclasses.replace(
-        manifest, preprocessing=config, psd_length=16.0
-    )
-    with StreamClient(address) as client:
-        client.check(manifest)
-        with pytest.raises(UserError) as caught:
-            client.check(other)
-    message = str(caught.value)
-    assert "highpass: 16.0 at" in message
-    assert "40.0 in the manifest" in message
-    assert "psd_length: 8.0 at" in message
-    assert "16.0 in the manifest" in message
-
-
-def arguments(tiny, background, address, manifest, tmp_path, name="one"):
-    return {
-        "background": background,
-        "start": tiny.start,
-        "stop": tiny.start + SECONDS,
-        "address": address,
-        "manifest": manifest,
-        "background_output": tmp_path / name / "background.hdf5",
-        **WINDOWS,
-    }
 
 
 def settings_of(manifest):
@@ -240,31 +84,27 @@ def settings_of(manifest):
     )
 
 
-def test_segments_and_merge(
-    tiny, address, manifest, background, injected, tmp_path
-):
-    signals = tmp_path / "injections.hdf5"
-    injected[1:6].write(signals)
-    foregrounds, backgrounds = [], []
-    for name, shifts in (("a", SHIFTS), ("b", [0.0, 5.0])):
-        found = tmp_path / name / "foreground.hdf5"
-        given = arguments(tiny, background, address, manifest, tmp_path, name)
-        infer_segment(
-            injections=signals,
-            shifts=shifts,
-            foreground_output=found,
-            **given,
-        )
-        foregrounds.append(found)
-        backgrounds.append(given["background_output"])
-    given = arguments(tiny, background, address, manifest, tmp_path, "0")
-    infer_segment(injections=None, shifts=[0.0, 0.0], **given)
+def read(kind, path):
+    """Columns of a table."""
+    table = kind.read(path)
+    return {name: getattr(table, name) for name in table.columns()}
+
+
+def test_segments_and_merge(tiny, search, manifest, signals, tmp_path):
+    slides = [
+        slide(tmp_path / "a", SHIFTS, signals, timeseries=True),
+        slide(tmp_path / "b", [0.0, 5.0], signals, timeseries=True),
+        slide(tmp_path / "0", [0.0, 0.0], timeseries=True),
+    ]
+    search(*slides)
     merge(
-        backgrounds,
-        foregrounds,
-        [given["background_output"]],
-        tmp_path / "infer",
-        settings_of(manifest),
+        backgrounds=[one.background for one in slides[:2]],
+        foregrounds=[one.foreground for one in slides[:2]],
+        zero_lags=[slides[2].background],
+        livetimes=[one.livetime for one in slides],
+        timeseries=[one.timeseries for one in slides],
+        output_dir=tmp_path / "infer",
+        settings=settings_of(manifest),
         injections=signals,
     )
     events = EventSet.read(tmp_path / "infer" / "background.hdf5")
@@ -272,71 +112,262 @@ def test_segments_and_merge(
     assert events.is_sorted_by("detection_statistic")
     assert {tuple(row) for row in events.shift} == {(0, 2.5), (0, 5)}
     assert np.all(events.detection_time > tiny.start + 8.0 - 0.75)
+    parts = [EventSet.read(one.background) for one in slides[:2]]
+    joined = EventSet.concatenate(parts).sort_by("detection_statistic")
+    for name in events.columns():
+        np.testing.assert_array_equal(
+            getattr(events, name), getattr(joined, name)
+        )
     recovered = RecoveredInjectionSet.read(
         tmp_path / "infer" / "foreground.hdf5"
     )
     # The signals belong to the first shift alone.
     assert len(recovered) == 5
-    assert recovered.num_injections == 3 * 7
+    assert recovered.num_injections == 3 * 5
     assert recovered.Tb == events.Tb
+    assert recovered.is_sorted_by("detection_statistic")
     loud = recovered.detection_time[recovered.found]
     near = np.abs(loud - recovered.injection_time[recovered.found])
     assert len(near) >= 3
     assert np.all(near <= 1.0)
     unshifted = EventSet.read(tmp_path / "infer" / "0lag.hdf5")
     assert unshifted.Tb == (149 - 32) / 4
+    livetime = LivetimeSet.read(tmp_path / "infer" / "livetime.hdf5")
+    assert livetime.Tb == events.Tb + unshifted.Tb
+    assert livetime.shift.tolist() == [SHIFTS, [0.0, 5.0], [0.0, 0.0]]
+    index = SeriesIndex.read(tmp_path / "infer" / "timeseries.hdf5")
+    row = index.find(tiny.start + 20.0, SHIFTS)
+    # The first right edge after the burn-in.
+    assert index.t0[row] == tiny.start + 8 + 0.25 - 0.25
+    with h5py.File(index.files[row]) as file:
+        assert file["background"].shape == file["foreground"].shape == (107,)
+        assert (file["background"][:] != file["foreground"][:]).any()
     assert SearchSettings.read(
         tmp_path / "infer" / "settings.json"
     ) == settings_of(manifest)
 
 
 def test_merge_of_nothing(manifest, tmp_path):
-    merge([], [], [], tmp_path, settings_of(manifest))
+    merge(
+        backgrounds=[],
+        foregrounds=[],
+        zero_lags=[],
+        livetimes=[],
+        output_dir=tmp_path,
+        settings=settings_of(manifest),
+    )
     assert len(EventSet.read(tmp_path / "0lag.hdf5")) == 0
     assert len(RecoveredInjectionSet.read(tmp_path / "foreground.hdf5")) == 0
+    assert LivetimeSet.read(tmp_path / "livetime.hdf5").Tb == 0
+    assert not (tmp_path / "timeseries.hdf5").exists()
 
 
-def test_injections_need_an_output(tiny, background, manifest, tmp_path):
-    given = arguments(tiny, background, "nowhere", manifest, tmp_path)
-    with pytest.raises(UserError, match="foreground_output"):
-        infer_segment(
-            injections=tmp_path / "some.hdf5", shifts=SHIFTS, **given
+def test_settings_are_written_last(manifest, tmp_path):
+    with pytest.raises(UserError, match=r"missing\.hdf5"):
+        merge(
+            backgrounds=[],
+            foregrounds=[],
+            zero_lags=[],
+            livetimes=[tmp_path / "missing.hdf5"],
+            output_dir=tmp_path / "infer",
+            settings=settings_of(manifest),
+        )
+    assert not (tmp_path / "infer" / "settings.json").exists()
+
+
+def test_engines_find_the_same(
+    search, address, manifest, signals, tmp_path, strain, tiny
+):
+    strain[1, 5000:5100] = np.nan
+    tiny.write_background(tmp_path / "background.hdf5", strain)
+    shifts = SHIFTS, [0.0, 0.0], [0.0, 5.0]
+    slides = {}
+    with TritonEngine(address, manifest, streams=2) as triton:
+        for name, given in (("direct", {}), ("triton", {"engine": triton})):
+            slides[name] = [
+                slide(tmp_path / name / str(i), one, signals)
+                for i, one in enumerate(shifts)
+            ]
+            search(*slides[name], **given)
+    for direct, server in zip(*slides.values(), strict=True):
+        for kind, field in (
+            (EventSet, "background"),
+            (RecoveredInjectionSet, "foreground"),
+            (LivetimeSet, "livetime"),
+        ):
+            ours = read(kind, getattr(direct, field))
+            theirs = read(kind, getattr(server, field))
+            for name, column in ours.items():
+                np.testing.assert_allclose(
+                    column, theirs[name], rtol=1e-4, err_msg=name
+                )
+    assert len(LivetimeSet.read(direct.livetime)) == 2
+
+
+def test_gaps_are_no_livetime(tiny, search, strain, tmp_path):
+    """And nothing is found in them, however loud what is beside them is."""
+    strain[0, 5000:5001] = np.nan
+    strain[:, 5001:5010] *= 1e6
+    path = tiny.write_background(tmp_path / "gap.hdf5", strain)
+    one = slide(tmp_path / "a", SHIFTS, timeseries=True)
+    search(one, background=path)
+    with h5py.File(one.timeseries) as file:
+        lost = np.isnan(file["background"])
+        assert file.attrs["length"] == 107
+    assert 0 < lost.sum() < 107
+    events = EventSet.read(one.background)
+    livetime = LivetimeSet.read(one.livetime)
+    assert events.Tb == livetime.Tb == (107 - lost.sum()) / 4
+    row = np.searchsorted(livetime.start, events.detection_time, "right") - 1
+    assert (row >= 0).all()
+    assert (events.detection_time < livetime.stop[row]).all()
+
+
+def test_many_slides_in_small_groups(
+    search, signals, tmp_path, monkeypatch, manifest
+):
+    """Every group leaves complete files of its own."""
+    shifts = [[0.0, i / 4] for i in range(7)]
+    shifts.append(SHIFTS)
+    whole, parts = (
+        [
+            slide(tmp_path / x / str(i), s, signals)
+            for i, s in enumerate(shifts)
+        ]
+        for x in ("whole", "parts")
+    )
+    search(*whole)
+    monkeypatch.setattr(main, "TOGETHER", 3)
+    seconds = []
+
+    def progress(iterable, total=None, description=""):
+        for _ in iterable:
+            seconds.append(total)
+            yield
+
+    search(*parts, progress=progress)
+    assert len(seconds) == seconds[0]
+    for one, other in zip(whole, parts, strict=True):
+        for kind, name in (
+            (EventSet, "background"),
+            (RecoveredInjectionSet, "foreground"),
+        ):
+            ours, theirs = (read(kind, getattr(x, name)) for x in (one, other))
+            for column, values in ours.items():
+                np.testing.assert_allclose(
+                    values, theirs[column], rtol=1e-5, err_msg=column
+                )
+
+
+class Broken:
+    """Gives all of the first slide, then ends, fails, or gives NaN."""
+
+    def __init__(self, engine, problem):
+        self.engine, self.problem = engine, problem
+        self.manifest = engine.manifest
+
+    def evaluate(self, slides):
+        for _, outputs in self.engine.evaluate(slides[:1]):
+            yield 0, outputs
+        if self.problem == "fails":
+            raise ConnectionError("gone")
+        if self.problem == "nan":
+            yield 1, np.full((1, 5), np.nan, np.float32)
+
+
+@pytest.mark.parametrize(
+    ("problem", "error", "message"),
+    [
+        ("ends", RuntimeError, r"before all outputs of the shifts \[\[0.0, 5"),
+        ("fails", ConnectionError, "gone"),
+        ("nan", UserError, r"5 of 5 network outputs .* \[0.0, 5.0\] are not"),
+    ],
+)
+def test_what_is_done_stays_when_an_engine_fails(
+    search, engine, tmp_path, problem, error, message
+):
+    slides = [
+        slide(tmp_path / str(i), shifts, timeseries=True)
+        for i, shifts in enumerate([SHIFTS, [0.0, 5.0]])
+    ]
+    with pytest.raises(error, match=message):
+        search(*slides, engine=Broken(engine, problem))
+    assert len(EventSet.read(slides[0].background)) > 0
+    assert slides[0].livetime.exists()
+    assert slides[0].timeseries.exists()
+    left = [path for path in (tmp_path / "1").rglob("*") if path.is_file()]
+    assert left == []
+
+
+def test_injections_need_an_output(tmp_path):
+    with pytest.raises(UserError, match="foreground must both be given"):
+        SlideFiles(
+            shifts=SHIFTS,
+            background=tmp_path / "b",
+            livetime=tmp_path / "l",
+            injections=tmp_path / "some.hdf5",
         )
 
 
-def test_injections_of_another_rate(tiny, manifest, injected, tmp_path):
-    import dataclasses
-
-    other = dataclasses.replace(injected, sample_rate=512.0, duration=1.0)
-    other.write(tmp_path / "signals.hdf5")
-    with pytest.raises(UserError, match=r"256 Hz expected.*512"):
-        read_injections(
-            tmp_path / "signals.hdf5",
-            manifest,
-            tiny.start,
-            tiny.start + SECONDS,
-            SHIFTS,
-        )
-
-
-def test_segment_too_short(tiny, address, manifest, tmp_path):
-    path = tiny.write_background(tmp_path / "b.hdf5", tiny.noise(8.0))
-    given = arguments(tiny, path, address, manifest, tmp_path)
+def test_segment_too_short(tiny, search, tmp_path):
+    """The slide that is too short stops all before they begin."""
+    slides = [
+        slide(tmp_path / "a", SHIFTS),
+        slide(tmp_path / "b", [0.0, 29.25]),
+    ]
     with pytest.raises(UserError, match="psd_length is 8 s"):
-        infer_segment(
-            injections=None,
-            shifts=[0.0, 0.0],
-            **given | {"stop": tiny.start + 8},
-        )
-    assert not given["background_output"].exists()
+        search(*slides)
+    assert not (tmp_path / "a").exists()
 
 
-def test_manifest_of_training_is_refused(tiny, run_dir, background):
-    manifest = Manifest.read(Path(run_dir) / "manifest.json")
-    with (
-        SegmentReader(
-            background, tiny.ifos, tiny.sample_rate, [0.0, 0.0]
-        ) as reader,
-        pytest.raises(UserError, match="the one in the model repository"),
+def test_manifest_of_training_is_refused(run_dir, engine, search, tmp_path):
+    trained = Manifest.read(run_dir / "manifest.json")
+    engine.manifest = trained
+    with pytest.raises(UserError, match="the one in the model repository"):
+        search(slide(tmp_path, SHIFTS), engine=engine)
+
+
+def test_command(
+    tiny,
+    search,
+    repository,
+    run_dir,
+    background,
+    tmp_path,
+    monkeypatch,
+    capsys,
+):
+    """And what a user gets for a mistake."""
+    one = slide(tmp_path / "a", SHIFTS)
+    search(one)
+    options = {
+        "repository": repository,
+        "background": background,
+        "start": tiny.start,
+        "stop": tiny.start + SECONDS,
+        "shifts": SHIFTS,
+        **WINDOWS,
+        "background_output": tmp_path / "c" / "b.hdf5",
+        "livetime_output": tmp_path / "c" / "l.hdf5",
+        "timeseries_output": tmp_path / "c" / "t.hdf5",
+        "engine": "direct",
+    }
+
+    def run(**more):
+        given = [f"--{k}={v}" for k, v in (options | more).items()]
+        monkeypatch.setattr(sys, "argv", ["infer", *given])
+        cli.main()
+
+    with pytest.raises(SystemExit, match="2"):
+        run()
+    assert capsys.readouterr().err == "error: engine direct needs --weights\n"
+    run(weights=run_dir)
+    for kind, file, name in (
+        (EventSet, "background", "b"),
+        (LivetimeSet, "livetime", "l"),
     ):
-        stream_outputs(reader, manifest, "nowhere", None)
+        ours = read(kind, getattr(one, file))
+        for column, values in read(kind, tmp_path / f"c/{name}.hdf5").items():
+            np.testing.assert_allclose(values, ours[column], rtol=1e-6)
+    with h5py.File(tmp_path / "c" / "t.hdf5") as file:
+        assert len(file["background"]) == 107
