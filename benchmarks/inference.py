@@ -1,52 +1,130 @@
 """How fast is inference, compared with the network alone?
 
-    python benchmarks/inference.py [--seconds 1024] [--batch-size 128]
+    python benchmarks/inference.py [--network demo] [--seconds 1088]
+        [--batch-size 128] [--slides 8] [--repeats 3] [--device cpu]
 
-Evaluates one segment of noise, background and injected stream alike, with
-the demo's network in three ways, and prints network evaluations a second and
-the ratio to the first row, the network on kernels that are ready in memory.
+Searches one segment of noise at several shifts, from the background file to
+the tables of events, in this process and through the Triton server, and
+prints network outputs a second. The first row is the network alone on kernels
+in memory, at the best of many batch sizes, and all ratios are to it. Each
+number is the best of the repeats, in which the rows take turns.
 """
 
 import argparse
 import os
+import platform
 import tempfile
+import threading
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import h5py
+import infer.pipeline
 import numpy as np
 import torch
-from architectures.supervised import SupervisedTimeDomainNarrowResNet
+from architectures.supervised import (
+    SupervisedTimeDomainNarrowResNet,
+    SupervisedTimeDomainResNet,
+)
 from export.main import export
-from infer.client import StreamClient
 from infer.direct import DirectEngine
+from infer.engine import Engine
 from infer.layout import StreamLayout
+from infer.lockstep import Lockstep
+from infer.main import SlideFiles, infer_segment
+from infer.monitor import MODEL, monitor
+from infer.network import Network
 from infer.server import serve
+from infer.slides import SlideSearch, SlideStrain
+from infer.triton_engine import TritonEngine
+from ledger.injections import (
+    InterferometerResponseSet,
+    waveform_class_factory,
+)
 from preprocessing.config import Preprocessing
 from preprocessing.manifest import InputSpec, Manifest, sha256
 
 ROOT = Path(__file__).resolve().parents[1]
-CONFIG = Preprocessing(
-    ifos=("H1", "L1"),
-    sample_rate=1024.0,
-    kernel_length=1.5,
-    fduration=1.0,
-    fftlength=1.0,
-    highpass=32.0,
-)
 RATE = 4.0
 PSD_LENGTH = 64.0
+START = 1_000_000_000
+IFOS = ("H1", "L1")
+# As the pipeline draws injections: 8 s of signal each 24 s.
+DURATION, SPACING, RIGHT_PAD = 8.0, 24.0, 0.5
+STREAMS = (1, 2, 4, 8)
+STAGES = ("read", "preprocess", "network", "postprocess")
+CORES = len(os.sched_getaffinity(0))
+Responses = waveform_class_factory(
+    list(IFOS), InterferometerResponseSet, "Responses"
+)
 
 
-def train(run_dir: Path) -> None:
+@dataclass(frozen=True)
+class Case:
+    """A network and the rate of the strain that it takes."""
+
+    network: Callable[[], torch.nn.Module]
+    sample_rate: float
+
+
+CASES = {
+    "demo": Case(lambda: SupervisedTimeDomainNarrowResNet(len(IFOS)), 1024.0),
+    "published": Case(
+        lambda: SupervisedTimeDomainResNet(len(IFOS), [3, 4, 6, 3]), 2048.0
+    ),
+}
+
+
+@dataclass
+class Row:
+    """One line of the table.
+
+    Attributes:
+        label: what was measured.
+        rate: outputs a second.
+        sent: bytes sent to a server for a second of data.
+        stages: seconds of work in each stage.
+    """
+
+    label: str
+    rate: float
+    sent: float | None = None
+    stages: Counter[str] | None = None
+
+    def cells(self, baseline: float) -> list[str]:
+        """What the table shows of it."""
+        sent = "" if self.sent is None else f"{self.sent / 1000:.1f}"
+        shares = [""] * len(STAGES)
+        if self.stages is not None:
+            total = sum(self.stages.values())
+            shares = [f"{self.stages[name] / total:.1%}" for name in STAGES]
+        ratio = f"{self.rate / baseline:.2f}"
+        return [self.label, f"{self.rate:.0f}", ratio, sent, *shares]
+
+
+def train(run_dir: Path, case: Case) -> None:
     """Write an untrained network as a training leaves it."""
+    config = Preprocessing(
+        ifos=IFOS,
+        sample_rate=case.sample_rate,
+        kernel_length=1.5,
+        fduration=1.0,
+        fftlength=1.0,
+        highpass=32.0,
+    )
     run_dir.mkdir()
-    shape = (CONFIG.num_ifos, CONFIG.kernel_size)
-    network = SupervisedTimeDomainNarrowResNet(num_ifos=CONFIG.num_ifos)
-    traced = torch.jit.trace(network.eval(), torch.randn(2, *shape))
+    shape = (config.num_ifos, config.kernel_size)
+    torch.manual_seed(0)
+    traced = torch.jit.trace(case.network().eval(), torch.randn(2, *shape))
     torch.jit.save(traced, run_dir / "model.pt")
     Manifest(
-        preprocessing=CONFIG,
+        preprocessing=config,
         left_pad=0.45,
         right_pad=0.05,
         inputs=(InputSpec("strain", shape),),
@@ -54,81 +132,306 @@ def train(run_dir: Path) -> None:
     ).write(run_dir / "manifest.json")
 
 
-def seconds(function: Callable[[], object]) -> float:
-    """Time a second call; the first one warms up."""
-    function()
-    began = time.perf_counter()
-    function()
-    return time.perf_counter() - began
+def write_background(path: Path, rate: float, seconds: int) -> None:
+    """White noise, as loud as that of detectors."""
+    rng = np.random.default_rng(0)
+    with h5py.File(path, "w") as file:
+        for ifo in IFOS:
+            noise = 1e-21 * rng.standard_normal(round(seconds * rate))
+            channel = file.create_dataset(ifo, data=noise, chunks=(131_072,))
+            channel.attrs.update(x0=float(START), dx=1 / rate)
 
 
-def alone(run_dir: Path, batch_size: int, count: int) -> None:
-    """The network on kernels in memory."""
-    network = torch.jit.load(run_dir / "model.pt").eval()
-    kernels = torch.randn(2 * batch_size, CONFIG.num_ifos, CONFIG.kernel_size)
-    with torch.inference_mode():
-        for _ in range(count // (2 * batch_size)):
-            network(kernels)
+def write_injections(
+    path: Path, rate: float, seconds: int, num_slides: int
+) -> None:
+    """A signal each ``SPACING`` seconds of every slide."""
+    times = np.arange(START + SPACING, START + seconds - SPACING, SPACING)
+    count, size = num_slides * len(times), round(DURATION * rate)
+    t = np.arange(size) / rate - (DURATION - RIGHT_PAD)
+    wave = 1e-21 * np.sin(2 * np.pi * 100 * t) * (t < 0)
+    columns = {
+        name: np.ones(count)
+        for name, kind in Responses.columns().items()
+        if kind == "parameter"
+    }
+    columns["injection_time"] = np.tile(times, num_slides)
+    columns["shift"] = np.repeat(
+        [[0.0, i] for i in range(1, num_slides + 1)], len(times), axis=0
+    )
+    columns["ifo_snrs"] = np.ones((count, len(IFOS)))
+    Responses(
+        **columns,
+        **{ifo.lower(): np.tile(wave, (count, 1)) for ifo in IFOS},
+        ifos=list(IFOS),
+        sample_rate=rate,
+        duration=DURATION,
+        right_pad=RIGHT_PAD,
+        num_injections=count,
+    ).write(path)
 
 
-def through_server(address: str, strain: np.ndarray, size: int) -> None:
-    """All of the segment as one sequence of requests."""
-    pieces = np.split(strain, strain.shape[-1] // size, axis=-1)
-    with StreamClient(address) as client:
-        for _ in client.run(np.ascontiguousarray(p) for p in pieces):
-            pass
+@dataclass
+class Search:
+    """The search of one segment that all rows make.
+
+    Attributes:
+        folder: of all files.
+        manifest: of the model repository.
+        seconds: of strain in the segment.
+        num_slides: shifts that are searched.
+    """
+
+    folder: Path
+    manifest: Manifest
+    seconds: int
+    num_slides: int
+
+    def files(self, injected: bool) -> list[SlideFiles]:
+        """The slides, with injections or without."""
+        return [
+            SlideFiles(
+                shifts=(0.0, float(i)),
+                background=self.folder / f"background-{i}.hdf5",
+                livetime=self.folder / f"livetime-{i}.hdf5",
+                **(
+                    {
+                        "injections": self.folder / "injections.hdf5",
+                        "foreground": self.folder / f"foreground-{i}.hdf5",
+                    }
+                    if injected
+                    else {}
+                ),
+            )
+            for i in range(1, self.num_slides + 1)
+        ]
+
+    def layouts(self) -> Iterator[StreamLayout]:
+        """How each slide is cut into requests."""
+        rate = self.manifest.preprocessing.sample_rate
+        for i in range(1, self.num_slides + 1):
+            samples = round((self.seconds - i) * rate)
+            yield StreamLayout.from_manifest(self.manifest, samples)
+
+    def count(self, injected: bool) -> int:
+        """Outputs of all slides and streams."""
+        outputs = sum(layout.num_outputs for layout in self.layouts())
+        return outputs * (2 if injected else 1)
+
+    def sent(self, injected: bool) -> float:
+        """Bytes that requests carry for a second of background."""
+        size = 4 * len(IFOS) * (2 if injected else 1)
+        samples = sum(
+            layout.num_requests * layout.update_size
+            for layout in self.layouts()
+        )
+        return size * samples * RATE / self.count(False)
+
+    def run(self, engine: Engine, injected: bool) -> float:
+        """Search, and give the seconds that took."""
+        began = time.perf_counter()
+        infer_segment(
+            engine,
+            background=self.folder / "background.hdf5",
+            start=START,
+            stop=START + self.seconds,
+            slides=self.files(injected),
+            integration_window_length=1.0,
+            cluster_window_length=8.0,
+            recovery_window=2.0,
+        )
+        return time.perf_counter() - began
+
+
+@contextmanager
+def timed(places: dict[tuple[Any, str], str]) -> Iterator[Counter[str]]:
+    """Sum up the processor seconds that functions take, by stage.
+
+    Args:
+        places: the stage of each owner and name of a function.
+    """
+    spent: Counter[str] = Counter()
+    lock = threading.Lock()
+    originals = {place: getattr(*place) for place in places}
+
+    def watched(function: Callable, stage: str) -> Callable:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            began = time.thread_time()
+            try:
+                return function(*args, **kwargs)
+            finally:
+                with lock:
+                    spent[stage] += time.thread_time() - began
+
+        return call
+
+    for place, original in originals.items():
+        setattr(*place, watched(original, places[place]))
+    try:
+        yield spent
+    finally:
+        for place, original in originals.items():
+            setattr(*place, original)
+
+
+def alone(weights: Path, device: torch.device, shape: list[int]) -> Row:
+    """The network on kernels in memory, at its best batch size."""
+    network = torch.jit.load(weights, map_location=device).eval()
+    cpu = device.type == "cpu"
+    sizes = (8, 16, 32, 64, 128, 256, 512) if cpu else (256, 1024, 2048, 4096)
+    total = max(sizes) * (4 if cpu else 8)
+    kernels = torch.randn(total, *shape, device=device)
+    pool = ThreadPoolExecutor(
+        CORES, initializer=torch.set_num_threads, initargs=(1,)
+    )
+
+    def evaluate(batch: torch.Tensor) -> torch.Tensor:
+        with torch.inference_mode():
+            return network(batch)
+
+    ways: dict[str, Callable[[int], object]] = {
+        "torch's own threads": lambda size: [
+            evaluate(batch) for batch in kernels.split(size)
+        ]
+    }
+    if cpu:
+        ways["a batch to a thread"] = lambda size: list(
+            pool.map(evaluate, kernels.split(size))
+        )
+    rates = {}
+    for name, way in ways.items():
+        for size in sizes:
+            for timing in (False, True):
+                began = time.perf_counter()
+                way(size)
+                if not cpu:
+                    torch.cuda.synchronize(device)
+                if timing:
+                    seconds = time.perf_counter() - began
+                    rates[f"batches of {size}, {name}"] = total / seconds
+    best = max(rates, key=rates.__getitem__)
+    return Row(f"network alone ({best})", rates[best])
+
+
+def direct(search: Search, device: str, injected: bool) -> Row:
+    """The search in this process."""
+    engine = DirectEngine(search.folder / "training", search.manifest, device)
+    places = {
+        (Lockstep, "read"): "read",
+        (infer.pipeline, "_whiten"): "preprocess",
+        (Network, "_evaluate"): "network",
+        (SlideSearch, "feed"): "postprocess",
+    }
+    with timed(places) as spent:
+        seconds = search.run(engine, injected)
+    label = "direct, with injections" if injected else "direct"
+    return Row(label, search.count(injected) / seconds, 0.0, spent)
+
+
+def served(
+    search: Search, address: str, streams: int, injected: bool, cores: int
+) -> Row:
+    """The search through a server, some slides at once."""
+    log = search.folder / "statistics.csv"
+    places = {
+        (SlideStrain, "read"): "read",
+        (SlideSearch, "feed"): "postprocess",
+    }
+    with (
+        monitor(address, log, interval=1.0) as watched,
+        TritonEngine(address, search.manifest, streams=streams) as engine,
+        timed(places) as spent,
+    ):
+        seconds = search.run(engine, injected)
+    for name, counts in watched.models.items():
+        if name == "aframe":
+            spent["network"] += counts.busy * cores
+        elif name != MODEL:
+            spent["preprocess"] += counts.busy
+    label = f"Triton, streams: {streams}"
+    label += ", with injections" if injected else ""
+    rate = search.count(injected) / seconds
+    return Row(label, rate, search.sent(injected), spent)
+
+
+def best_of(rows: list[list[Row]]) -> list[Row]:
+    """The fastest of the repeats of each row."""
+    return [
+        max(turns, key=lambda row: row.rate)
+        for turns in zip(*rows, strict=True)
+    ]
+
+
+def measure(search: Search, repeats: int, device: str) -> list[Row]:
+    """All rows."""
+    shape = list(search.manifest.inputs[0].shape)
+    weights = search.folder / "training" / "model.pt"
+    cpu = device == "cpu"
+    turns = []
+    with serve(
+        search.folder / "repository",
+        triton_root=ROOT / ".triton",
+        log_file=search.folder / "server.log",
+        gpus="" if cpu else "0",
+    ) as server:
+        # The first turn warms everything up.
+        for _ in range(repeats + 1):
+            rows = [alone(weights, torch.device(device), shape)]
+            for injected in (False, True):
+                rows.append(direct(search, device, injected))
+            for streams in STREAMS:
+                for injected in (False, True):
+                    rows.append(
+                        served(
+                            search,
+                            str(server),
+                            streams,
+                            injected,
+                            CORES if cpu else 1,
+                        )
+                    )
+            turns.append(rows)
+    return best_of(turns[1:])
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=int, default=1024)
+    parser.add_argument("--network", choices=CASES, default="demo")
+    parser.add_argument("--seconds", type=int, default=1088)
     parser.add_argument("--batch-size", type=int, default=128)
+    parser.add_argument("--slides", type=int, default=8)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--device", default="cpu")
     arguments = parser.parse_args()
-    batch_size = arguments.batch_size
+    case = CASES[arguments.network]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        train(folder / "training")
+        train(folder / "training", case)
         manifest = export(
             folder / "training",
             folder / "repository",
             psd_length=PSD_LENGTH,
             inference_sampling_rate=RATE,
-            batch_size=batch_size,
+            batch_size=arguments.batch_size,
+            streams_per_gpu=max(STREAMS),
         )
-        samples = round(arguments.seconds * CONFIG.sample_rate)
-        layout = StreamLayout.from_manifest(manifest, samples)
-        samples -= samples % layout.update_size
-        strain = np.random.default_rng(0).standard_normal((2, 2, samples))
-        strain = strain.astype(np.float32)
-        count = 2 * round(samples / CONFIG.sample_rate * RATE)
-        engine = DirectEngine(folder / "training", manifest)
-        rows = [
-            (
-                "network alone, torch's own threads",
-                seconds(lambda: alone(folder / "training", batch_size, count)),
-            ),
-            ("in process", seconds(lambda: engine.outputs(strain))),
-        ]
-        with serve(
-            folder / "repository",
-            triton_root=ROOT / ".triton",
-            log_file=folder / "log",
-        ) as address:
-            took = seconds(
-                lambda: through_server(
-                    str(address), strain, layout.update_size
-                )
-            )
-            rows.append(("Triton server", took))
-    print(
-        f"{count} evaluations, batches of {batch_size} a stream, "
-        f"{os.cpu_count()} cores, torch {torch.__version__}"
-    )
-    print("| | evaluations/s | ratio |\n|---|---|---|")
-    for label, took in rows:
-        ratio = rows[0][1] / took
-        print(f"| {label} | {count / took:.0f} | {ratio:.2f} |")
+        size = case.sample_rate, arguments.seconds
+        write_background(folder / "background.hdf5", *size)
+        write_injections(folder / "injections.hdf5", *size, arguments.slides)
+        search = Search(folder, manifest, arguments.seconds, arguments.slides)
+        rows = measure(search, arguments.repeats, arguments.device)
+        print(
+            f"{arguments.network} network, {search.count(False)} outputs a "
+            f"stream, {arguments.slides} slides, requests of "
+            f"{arguments.batch_size} outputs; {CORES} cores, "
+            f"{arguments.device}, torch {torch.__version__}, "
+            f"Python {platform.python_version()}\n"
+        )
+    print("| | outputs/s | ratio | kB sent/s of data |", *STAGES, sep=" | ")
+    print("|---" * (4 + len(STAGES)) + "|")
+    for row in rows:
+        print("| " + " | ".join(row.cells(rows[0].rate)) + " |")
 
 
 if __name__ == "__main__":
