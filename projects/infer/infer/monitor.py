@@ -13,7 +13,8 @@ from typing import Any, Self, TextIO
 import tritonclient.grpc as triton
 from tritonclient.grpc.service_pb2 import ModelStatistics
 
-from infer.client import CHANNEL, MODEL, RPC_SECONDS
+from infer.client import CHANNEL, RPC_SECONDS
+from infer.streams import MODEL
 
 logger = logging.getLogger(__name__)
 
@@ -163,6 +164,9 @@ class _Watcher(threading.Thread):
         super().__init__(daemon=True)
         self.statistics = Statistics()
         self._address = address
+        self._client = triton.InferenceServerClient(
+            address, channel_args=CHANNEL
+        )
         self._interval = interval
         self._stopped = threading.Event()
         self._file = file
@@ -174,31 +178,25 @@ class _Watcher(threading.Thread):
         self._begun = False
 
     def run(self) -> None:
-        """Ask until told to stop, and once more then."""
-        client = triton.InferenceServerClient(
-            self._address, channel_args=CHANNEL
-        )
-        try:
-            stopped = False
-            while True:
-                self._try(client)
-                if stopped:
-                    return
-                stopped = self._stopped.wait(self._interval)
-        finally:
-            client.close()
+        """Look until told to stop."""
+        while not self._stopped.wait(self._interval):
+            self.look()
 
     def stop(self) -> None:
         """Stop, after a last look."""
         self._stopped.set()
         self.join()
+        self.look()
+        self._client.close()
 
-    def _try(self, client: triton.InferenceServerClient) -> None:
-        """Look once; nothing that happens here may end the run."""
+    def look(self) -> None:
+        """Ask once; nothing that happens here may end the run."""
         try:
-            found = client.get_inference_statistics(client_timeout=RPC_SECONDS)
+            found = self._client.get_inference_statistics(
+                client_timeout=RPC_SECONDS
+            )
             if not self._begun:
-                self._count_instances(client, found.model_stats)
+                self._count_instances(found.model_stats)
             self._note(found.model_stats)
         except triton.InferenceServerException:
             # It is being started again, perhaps.
@@ -208,11 +206,10 @@ class _Watcher(threading.Thread):
 
     def _count_instances(
         self,
-        client: triton.InferenceServerClient,
         models: Iterable[ModelStatistics],
     ) -> None:
         for name in {model.name for model in models}:
-            config = client.get_model_config(
+            config = self._client.get_model_config(
                 name, client_timeout=RPC_SECONDS
             ).config
             self.statistics.instances[name] = (
@@ -229,7 +226,6 @@ class _Watcher(threading.Thread):
         self._time += elapsed
         before, self._last = self._last, now
         if not self._begun:
-            # What the server has done for others before.
             self._begun = True
             return
         added = {
@@ -278,6 +274,8 @@ def monitor(
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="") as file:
         watcher = _Watcher(address, file, interval)
+        # What the server has done for others before does not count.
+        watcher.look()
         watcher.start()
         try:
             yield watcher.statistics

@@ -14,7 +14,8 @@ from conventions.errors import UserError
 from numpy.typing import NDArray
 from tritonclient.grpc.service_pb2 import ModelInferRequest
 
-from infer.client import RPC_SECONDS, ConnectionLostError, StreamClient
+from infer.client import RPC_SECONDS, StreamClient
+from infer.streams import ConnectionLostError
 
 logger = logging.getLogger(__name__)
 

@@ -1,7 +1,6 @@
 """The network behind an inference server, as an engine."""
 
 import logging
-import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,51 +11,26 @@ from conventions.errors import UserError
 from numpy.typing import NDArray
 from preprocessing.manifest import Manifest
 
-from infer.client import (
-    Answer,
-    ConnectionLostError,
-    InferenceError,
-    NoServerError,
-    StreamClient,
-    request_for,
-)
+from infer.client import NoServerError, StreamClient
 from infer.engine import Slide
+from infer.failures import is_broken, is_forgotten, pause
 from infer.layout import StreamLayout
 from infer.sequences import InFlight, SlideSequence
 from infer.server import errors_in
 from infer.shared_memory import Transport
+from infer.streams import (
+    Answer,
+    ConnectionLostError,
+    InferenceError,
+    request_for,
+)
 
 logger = logging.getLogger(__name__)
 
 # Requests that keep snapshotter, preprocessor, network and wire busy.
 STAGES = 4
-FIRST_PAUSE = 0.5
-LONGEST_PAUSE = 5.0
 DRAIN_SECONDS = 5.0
 RELEASE = "release"
-# What a server says of a sequence that it has forgotten, or not begun.
-FORGOTTEN = (
-    "no state of sequence",
-    "must specify the START flag",
-    "timeout of the corresponding sequence",
-)
-# What a server says that is of no more use to anybody, or not to us.
-BROKEN = (
-    "is not healthy",
-    "stopped accepting new inference requests",
-    "server exiting",
-    "unable to find shared memory region",
-)
-
-
-def _contains(message: str, phrases: Sequence[str]) -> bool:
-    return any(phrase.lower() in message.lower() for phrase in phrases)
-
-
-def _pause(failures: int) -> None:
-    """Wait after a failure that follows others: twice as long each time."""
-    if failures > 1:
-        time.sleep(min(FIRST_PAUSE * 2 ** (failures - 2), LONGEST_PAUSE))
 
 
 def _release(client: StreamClient, sequence: SlideSequence) -> None:
@@ -246,10 +220,10 @@ class TritonEngine:
         if sent is None or not sent.current:
             # Of no more interest: the sequence has been begun anew.
             return None, []
-        if _contains(answer.error, BROKEN):
+        if is_broken(answer.error):
             raise ConnectionLostError(answer.error)
         sequence = sent.sequence
-        if _contains(answer.error, FORGOTTEN):
+        if is_forgotten(answer.error):
             self._begin_anew(sequence, answer.error)
             return None, []
         if answer.error:
@@ -271,7 +245,7 @@ class TritonEngine:
                 f"output in between: {reason}"
             )
         logger.warning("inference at %s goes on: %s", self.address, reason)
-        _pause(sequence.failures)
+        pause(sequence.failures)
         self.recoveries += 1
         _release(self._client, sequence)
         sequence.start()
@@ -289,7 +263,7 @@ class TritonEngine:
                     f"between: {reason}"
                 )
             logger.warning("inference at %s goes on: %s", self.address, reason)
-            _pause(self._failures)
+            pause(self._failures)
             try:
                 self._connect()
             except (NoServerError, ConnectionLostError) as error:
