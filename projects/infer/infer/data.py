@@ -224,8 +224,7 @@ class SlideStrain:
     Attributes:
         num_samples: samples for which every channel has data.
         streams: 2 with injections, otherwise 1.
-        sources: what each channel is read from; equal where two slides read
-            the same background.
+        sources: what each channel is read from, and its delay in samples.
 
     Raises:
         UserError: for a delay that is negative, not a whole number of
@@ -262,8 +261,8 @@ class SlideStrain:
             )
         self._injections = injections
         self.streams = 1 if injections is None or not len(injections) else 2
-        self.sources: tuple[Hashable, ...] = tuple(
-            (segment, channel, delay)
+        self.sources: tuple[tuple[Hashable, int], ...] = tuple(
+            ((segment, channel), delay)
             for channel, delay in enumerate(self._delays)
         )
 

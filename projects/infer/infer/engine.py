@@ -41,11 +41,12 @@ class SharedSlide(Slide, Protocol):
     """A slide some of whose channels are those of other slides, too."""
 
     @property
-    def sources(self) -> Sequence[Hashable]:
-        """Where each channel's background comes from.
+    def sources(self) -> Sequence[tuple[Hashable, int]]:
+        """Where each channel's background comes from, and its delay.
 
-        Equal sources are equal, sample for sample, as far as both slides
-        have data.
+        Slides with an equal source have equal data, sample for sample, at
+        indices that differ by the difference of their delays, as far as
+        both have any.
         """
         ...
 

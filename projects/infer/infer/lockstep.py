@@ -41,6 +41,8 @@ class Step:
         strain: of the channels of the background, each only once, of shape
             ``(row, time)``: what a PSD is estimated from, and behind it
             what is whitened with it.
+        places: what each row of ``strain`` is a part of, and at which
+            sample: data in common are where both agree.
         signals: channels with injections, of shape ``(row, time)``: only
             what is whitened.
         owners: rows of ``strain`` whose PSD whitens each row of
@@ -49,6 +51,7 @@ class Step:
     """
 
     strain: NDArray[np.float32]
+    places: Sequence[tuple[Hashable, int]]
     signals: NDArray[np.float32]
     owners: NDArray[np.int64]
     parts: Sequence[Part]
@@ -87,7 +90,7 @@ class Lockstep:
         Args:
             request: one of ``requests``.
         """
-        rows: dict[Hashable, int] = {}
+        rows: dict[tuple[Hashable, int], int] = {}
         strain: list[NDArray[np.float32]] = []
         signals: list[NDArray[np.float32]] = []
         owners: list[int] = []
@@ -99,9 +102,9 @@ class Lockstep:
             first = layout.first_sample(request) - layout.state_size
             data = slide.read(first, layout.full_size)
             own = []
-            keys = self._keys(position, request, data.shape[1])
-            for channel, key in enumerate(keys):
-                row = rows.setdefault(key, len(rows))
+            places = self._places(position, first, data.shape[1])
+            for channel, place in enumerate(places):
+                row = rows.setdefault(place, len(rows))
                 if row == len(strain):
                     strain.append(data[0, channel])
                 own.append(row)
@@ -128,23 +131,26 @@ class Lockstep:
         size = self.layouts[0].full_size - self.whitened
         return Step(
             np.stack(strain),
+            list(rows),
             np.stack(signals) if signals else np.zeros((0, size), np.float32),
             np.array(owners, dtype=np.int64),
             parts,
         )
 
-    def _keys(
-        self, position: int, request: int, num_ifos: int
-    ) -> Sequence[Hashable]:
-        """What tells a slide's channels from others in one request."""
-        slide, layout = self.slides[position], self.layouts[position]
-        end = layout.first_sample(request) + layout.update_size
+    def _places(
+        self, position: int, first: int, num_ifos: int
+    ) -> Sequence[tuple[Hashable, int]]:
+        """Where the data of a slide's channels, from ``first`` on, are."""
+        slide = self.slides[position]
         if not isinstance(slide, SharedSlide):
-            return [(position, channel) for channel in range(num_ifos)]
-        if end <= slide.num_samples:
-            return slide.sources
-        # Zeros follow the slide's data, though the channel may have more.
-        return [(source, slide.num_samples) for source in slide.sources]
+            return [((position, ifo), first) for ifo in range(num_ifos)]
+        end = first + self.layouts[position].full_size
+        places = [(source, first + delay) for source, delay in slide.sources]
+        if first >= 0 and end <= slide.num_samples:
+            return places
+        # Zeros are before and behind the slide, though the source has more.
+        bounds = max(-first, 0), max(end - slide.num_samples, 0)
+        return [((source, at, bounds), 0) for source, at in places]
 
 
 def _touched(

@@ -1,6 +1,6 @@
 """Reading, whitening and the network, each ahead of the next."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -17,6 +17,7 @@ from infer.network import Network
 
 # Channels that are whitened at once.
 ROWS = 16
+Place = tuple[Hashable, int]
 
 
 def evaluate(
@@ -119,9 +120,9 @@ def _whiten(
     """Whiten all channels: background first, then those with signals."""
     strain, signals = (_move(x, device) for x in (step.strain, step.signals))
     size = signals.size(-1)
+    psds = _psds(whitener, strain[:, : whitener.psd_size], step.places)
     whitened, filters = [], []
-    for rows in strain.split(ROWS):
-        psd = whitener.estimate(rows[:, : whitener.psd_size])
+    for rows, psd in zip(strain.split(ROWS), psds.split(ROWS), strict=True):
         filters.append(whitener.whitener.make_filter(psd[:, None], size))
         stretch = rows[:, None, whitener.stretch_start :]
         whitened.append(
@@ -139,6 +140,43 @@ def _whiten(
                 ]
             )
     return torch.cat(whitened)
+
+
+def _psds(
+    whitener: BatchWhitener, strain: Tensor, places: Sequence[Place]
+) -> Tensor:
+    """PSD of each row, of the periodograms of the stretches it consists of.
+
+    Rows with different delays have stretches in common: each is transformed
+    once.
+    """
+    estimate = whitener.estimate
+    stretches = strain.unfold(-1, estimate.segment_size, estimate.step)
+    count = stretches.size(1)
+    known = {source: i for i, source in enumerate(dict(places))}
+    sources = np.array([known[source] for source, _ in places])
+    begins = np.array([begin for _, begin in places])
+    offsets = np.arange(count) * estimate.step
+    at = begins[:, None] + offsets
+    # Samples are counted from a segment's start: far fewer than that.
+    codes = (sources[:, None] << 48) + at
+    _, chosen, which = np.unique(codes, return_index=True, return_inverse=True)
+    rows, columns = (
+        torch.from_numpy(x).to(strain.device) for x in np.divmod(chosen, count)
+    )
+    several = ROWS * count
+    power = torch.cat(
+        [
+            estimate.periodograms(stretches[row, column].double())
+            for row, column in zip(
+                rows.split(several), columns.split(several), strict=True
+            )
+        ]
+    )
+    members = torch.from_numpy(which.reshape(at.shape)).to(strain.device)
+    return torch.cat(
+        [estimate.average(power[some]) for some in members.split(ROWS)]
+    )
 
 
 def _move(data: NDArray[np.float32], device: torch.device) -> Tensor:
