@@ -1,0 +1,204 @@
+"""What makes the network itself faster, and what does that do to it?
+
+    python benchmarks/network.py [--network demo] [--device cpu] [--repeats 5]
+
+Evaluates the same kernels with the network as training traces it and with
+changes that should not change its meaning, and prints outputs a second, the
+ratio to the trace, and the largest difference of an output relative to the
+spread of all outputs. On a CPU each thread has a batch of its own, which is
+how the engines run the network; each number is the best of the repeats, in
+which the variants take turns.
+"""
+
+import argparse
+import copy
+import os
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import onnxruntime
+import torch
+from architectures.supervised import (
+    SupervisedTimeDomainNarrowResNet,
+    SupervisedTimeDomainResNet,
+)
+from ml4gw.nn.norm import GroupNorm1D
+from torch import Tensor, nn
+
+CORES = len(os.sched_getaffinity(0))
+NETWORKS: dict[str, tuple[Callable[[], nn.Module], int]] = {
+    "demo": (lambda: SupervisedTimeDomainNarrowResNet(2), 1536),
+    "published": (lambda: SupervisedTimeDomainResNet(2, [3, 4, 6, 3]), 3072),
+}
+Function = Callable[[Tensor], Tensor]
+
+
+def replaced(
+    module: nn.Module, kind: type, make: Callable[[nn.Module], nn.Module]
+) -> nn.Module:
+    """A copy of a network with other modules in place of some."""
+    module = copy.deepcopy(module)
+    for parent in list(module.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, kind):
+                setattr(parent, name, make(child))
+    return module
+
+
+def native_norm(norm: GroupNorm1D) -> nn.GroupNorm:
+    """Torch's group normalisation, one kernel, for ml4gw's of several."""
+    native = nn.GroupNorm(norm.num_groups, norm.num_channels, norm.eps)
+    native.load_state_dict(
+        {
+            "weight": norm.weight.detach().flatten(),
+            "bias": norm.bias.detach().flatten(),
+        }
+    )
+    return native
+
+
+class _Flat(nn.Module):
+    """A convolution over time as one over a picture of a single row."""
+
+    def __init__(self, conv: nn.Conv1d) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(
+            conv.in_channels,
+            conv.out_channels,
+            (1, *conv.kernel_size),
+            (1, *conv.stride),
+            (0, *conv.padding),
+            (1, *conv.dilation),
+            conv.groups,
+            conv.bias is not None,
+        )
+        state = {"weight": conv.weight.detach()[:, :, None]}
+        if conv.bias is not None:
+            state["bias"] = conv.bias.detach()
+        self.conv.load_state_dict(state)
+        self.conv.to(memory_format=torch.channels_last)
+
+    def forward(self, X: Tensor) -> Tensor:
+        X = X[:, :, None].to(memory_format=torch.channels_last)
+        return self.conv(X)[:, :, 0]
+
+
+def trace(network: nn.Module, X: Tensor) -> torch.jit.ScriptModule:
+    """As training does."""
+    return torch.jit.trace(network, X[:2])
+
+
+def through_onnxruntime(network: nn.Module, X: Tensor) -> Function:
+    """The network in ONNX Runtime, on the CPU."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "network.onnx"
+        torch.onnx.export(
+            trace(network, X),
+            (X[:2],),
+            path,
+            dynamo=False,
+            input_names=["X"],
+            dynamic_axes={"X": {0: "batch"}},
+        )
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        session = onnxruntime.InferenceSession(
+            path, options, providers=["CPUExecutionProvider"]
+        )
+    return lambda batch: torch.from_numpy(
+        session.run(None, {"X": batch.numpy()})[0]
+    )
+
+
+def variants(network: nn.Module, X: Tensor) -> dict[str, Function]:
+    """Ways to evaluate a network on kernels like ``X``, by name."""
+    traced = trace(network, X)
+    half = trace(copy.deepcopy(network).bfloat16(), X.bfloat16())
+    found: dict[str, Function] = {
+        "trace": traced,
+        "trace, frozen": torch.jit.freeze(copy.deepcopy(traced)),
+        "trace, optimize_for_inference": torch.jit.optimize_for_inference(
+            copy.deepcopy(traced)
+        ),
+        "convolutions in channels_last": trace(
+            replaced(network, nn.Conv1d, _Flat), X
+        ),
+        "bf16": lambda batch: half(batch.bfloat16()).float(),
+    }
+    if any(isinstance(one, GroupNorm1D) for one in network.modules()):
+        native = replaced(network, GroupNorm1D, native_norm)
+        found["torch's own group normalisation"] = trace(native, X)
+    if X.device.type == "cpu":
+        found["ONNX Runtime"] = through_onnxruntime(network, X)
+    else:
+        fp16 = trace(copy.deepcopy(network).half(), X.half())
+        found["fp16"] = lambda batch: fp16(batch.half()).float()
+        found["torch.compile"] = torch.compile(network, dynamic=False)
+    return found
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--network", choices=NETWORKS, default="demo")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--batch-size", type=int)
+    arguments = parser.parse_args()
+    warnings.simplefilter("ignore")
+    make, size = NETWORKS[arguments.network]
+    device = torch.device(arguments.device)
+    cpu = device.type == "cpu"
+    batch = arguments.batch_size or (32 if cpu else 2048)
+    torch.manual_seed(0)
+    network = make().eval().to(device)
+    count = batch * (8 if arguments.network == "published" else 32)
+    X = torch.randn(count, 2, size, device=device)
+    pool = ThreadPoolExecutor(
+        CORES if cpu else 1,
+        initializer=torch.set_num_threads,
+        initargs=(1,),
+    )
+
+    def evaluate(function: Function) -> Tensor:
+        def one(piece: Tensor) -> Tensor:
+            with torch.inference_mode():
+                return function(piece).flatten()
+
+        answers = torch.cat(list(pool.map(one, X.split(batch))))
+        if not cpu:
+            torch.cuda.synchronize(device)
+        return answers
+
+    ways = variants(network, X)
+    expected = evaluate(ways["trace"])
+    error = {
+        name: float((evaluate(way) - expected).abs().max() / expected.std())
+        for name, way in ways.items()
+    }
+    best = dict.fromkeys(ways, float("inf"))
+    for _ in range(arguments.repeats):
+        for name, way in ways.items():
+            began = time.perf_counter()
+            evaluate(way)
+            best[name] = min(best[name], time.perf_counter() - began)
+    print(
+        f"{arguments.network} network, {count} kernels in batches of {batch}, "
+        f"{CORES} cores, {device}, torch {torch.__version__}\n"
+    )
+    print("| | outputs/s | ratio | largest difference / spread |")
+    print("|---|---|---|---|")
+    for name, seconds in best.items():
+        ratio = best["trace"] / seconds
+        print(
+            f"| {name} | {count / seconds:.0f} | {ratio:.2f} | "
+            f"{error[name]:.1g} |"
+        )
+
+
+if __name__ == "__main__":
+    main()
