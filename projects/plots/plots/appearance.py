@@ -23,6 +23,7 @@ ZERO_LAG = "#D55E00"
 FOUND = "#0072B2"
 FOUND_LOUD = "#009E73"
 MISSED = "#D55E00"
+P_ASTRO = "#CC79A7"
 
 LEVELS = (0.9973, 0.9545, ONE_SIGMA)
 """Probability content of the Poisson bands: 3, 2 and 1 sigma."""
@@ -42,6 +43,8 @@ CHIRP_MASS_LABEL = "Detector-frame chirp mass [M☉]"
 DISTANCE_LABEL = "Luminosity distance [Mpc]"
 SNR_LABEL = "Network SNR"
 FRACTION_LABEL = "Recovered fraction"
+DENSITY_LABEL = "Events per unit of statistic [1/yr]"
+P_ASTRO_LABEL = "p_astro"
 
 NAMED_RATES = (
     ("per minute", SECONDS_IN_YEAR / 60),

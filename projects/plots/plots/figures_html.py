@@ -5,50 +5,15 @@ from bokeh.models import (
     ColumnDataSource,
     HoverTool,
     Label,
-    Legend,
     Span,
     Whisker,
 )
-from bokeh.plotting import figure
 from numpy.typing import NDArray
 
 from plots import appearance
 from plots.analysis import Analysis
+from plots.canvas_html import Figure, new_figure, place_legend
 from plots.rates import CumulativeRate
-
-Figure = figure
-
-TOOLS = "pan,box_zoom,wheel_zoom,reset,save"
-
-
-def _figure(
-    title: str, x_label: str, y_label: str, **settings: object
-) -> Figure:
-    plot = figure(
-        title=title,
-        height=430,
-        sizing_mode="stretch_width",
-        tools=TOOLS,
-        toolbar_location="above",
-        **settings,
-    )
-    plot.toolbar.logo = None
-    plot.xaxis.axis_label = x_label
-    plot.yaxis.axis_label = y_label
-    plot.axis.axis_label_text_font_style = "normal"
-    return plot
-
-
-def _place_legend(plot: Figure, location: str | None) -> None:
-    """Put the legend at a corner, or under the plot; a click hides."""
-    legend: Legend = plot.legend[0]
-    legend.click_policy = "hide"
-    legend.background_fill_alpha = 0.7
-    legend.border_line_alpha = 0
-    if location is None:
-        plot.add_layout(legend, "below")
-    else:
-        legend.location = location
 
 
 def volume(analysis: Analysis) -> Figure:
@@ -60,7 +25,7 @@ def volume(analysis: Analysis) -> Figure:
     Returns:
         The plot, one curve a population.
     """
-    plot = _figure(
+    plot = new_figure(
         "Sensitive volume (source-frame masses, 1-sigma bands)",
         appearance.FAR_LABEL,
         appearance.VOLUME_LABEL,
@@ -139,7 +104,7 @@ def volume(analysis: Analysis) -> Figure:
     plot.y_range.start = 0
     plot.y_range.end = appearance.highest_volume(analysis)
     if analysis.volumes:
-        _place_legend(plot, "top_left")
+        place_legend(plot, "top_left")
     return plot
 
 
@@ -176,7 +141,7 @@ def background_rate(analysis: Analysis, against: str) -> Figure:
         "statistic": appearance.STATISTIC_LABEL,
         "ifar": appearance.IFAR_LABEL,
     }
-    plot = _figure(
+    plot = new_figure(
         f"Cumulative rate against {labels[against].split(' [')[0].lower()}",
         labels[against],
         appearance.RATE_LABEL,
@@ -248,7 +213,7 @@ def background_rate(analysis: Analysis, against: str) -> Figure:
             ],
         )
     )
-    _place_legend(plot, "top_right" if against == "ifar" else "bottom_left")
+    place_legend(plot, "top_right" if against == "ifar" else "bottom_left")
     return plot
 
 
@@ -261,7 +226,7 @@ def found_missed(analysis: Analysis) -> Figure:
     Returns:
         The plot.
     """
-    plot = _figure(
+    plot = new_figure(
         "Found and missed injections",
         appearance.CHIRP_MASS_LABEL,
         appearance.DISTANCE_LABEL,
@@ -299,7 +264,7 @@ def found_missed(analysis: Analysis) -> Figure:
             ]
         )
     )
-    _place_legend(plot, None)
+    place_legend(plot, None)
     return plot
 
 
@@ -315,7 +280,7 @@ def recovered_fraction(analysis: Analysis) -> Figure:
     rows = [row for row in analysis.efficiencies if row.count]
     names = [row.name for row in rows]
     rate = appearance.rate_name(analysis.reference_far)
-    plot = _figure(
+    plot = new_figure(
         f"Recovered at a false-alarm rate of {rate} (68% intervals)",
         appearance.SNR_LABEL,
         appearance.FRACTION_LABEL,

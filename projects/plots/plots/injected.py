@@ -143,9 +143,14 @@ class InjectedPrior:
         slope = COSMOLOGY.differential_comoving_volume(grid).value
         return CubicSpline(grid, slope / (1 + grid))
 
-    def _log_isotropy(self, table: Parameters) -> Array:
-        """Isotropic over injected sky; constant for an isotropic prior."""
-        logs = np.zeros(len(table.redshift))
+    def _log_place(self, table: Parameters) -> Array:
+        """Target over redshift and sky, less the injections' over the sky.
+
+        Isotropic over the injected sky: constant for an isotropic prior.
+        """
+        logs = np.log(
+            self._volume_per_redshift(np.asarray(table.redshift, float))
+        )
         if "dec" in self.prior:
             dec = np.asarray(table.dec)
             logs += np.log(np.cos(dec)) - self.prior["dec"].ln_prob(dec)
@@ -176,12 +181,36 @@ class InjectedPrior:
             self.prior, self.detector_frame, mass_1, mass_2, redshift
         )
         with np.errstate(divide="ignore", invalid="ignore"):
-            log_ratio = (
-                np.log(self._volume_per_redshift(redshift))
-                - np.log(density)
-                + self._log_isotropy(table)
-            )
+            log_ratio = self._log_place(table) - np.log(density)
         return Draws(mass_1, mass_2, log_ratio)
+
+    def prior_log_weights(self, table: Parameters) -> Array:
+        """Log weights towards the injected prior at astrophysical redshifts.
+
+        The target is uniform in comoving volume and source-frame time over
+        the injected redshifts, dVc/dz / (1+z), and isotropic over the
+        injected sky. At each redshift its masses, spins and orientations
+        are distributed as the injections are, so that they cancel,
+        whichever frame the prior's masses are in. For a prior over
+        source-frame masses this is one distribution of masses at all
+        redshifts. For one over detector-frame masses it is that of the
+        detector-frame masses: source-frame masses get lighter with
+        redshift by 1/(1+z), as those of the table do.
+
+        Args:
+            table: kept or rejected injections.
+
+        Returns:
+            Unnormalised natural logarithms, shape ``(draw,)``; ``inf`` or
+            NaN outside the injected redshifts or sky.
+        """
+        redshift = np.asarray(table.redshift, dtype=np.float64)
+        if redshift.size == 0:
+            return np.zeros(0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return self._log_place(table) - self.prior["redshift"].ln_prob(
+                redshift
+            )
 
     def coverage(
         self, population: Population, size: int = 10_000, seed: int = 0

@@ -1,5 +1,6 @@
 """Sensitive volume of a search: from its tables to numbers and plots."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from ledger.veto_set import VetoSet
 
 from plots import figures_png, page, store, summary
 from plots.analysis import HOURLY, analyse
+from plots.astrophysical import ASTRO_EVENT_RATE, assess
 from plots.efficiency import SNR_BINS, SNR_SUMMARY_BINS
 from plots.injected import InjectedPrior
 from plots.populations import POPULATIONS, Population
@@ -32,13 +34,16 @@ def sensitive_volume(
     reference_far: float = HOURLY,
     snr_bins: Sequence[tuple[float, float]] = SNR_BINS,
     snr_summary_bins: Sequence[tuple[float, float]] = SNR_SUMMARY_BINS,
+    astro_event_rate: float = ASTRO_EVENT_RATE,
     vetos: Sequence[str] = (),
     veto_file: Path | None = None,
     livetime: Path | None = None,
 ) -> dict[str, Any]:
     """Compute the sensitive volume of a search and draw its plots.
 
-    Writes ``sensitive_volume.hdf5`` (see :func:`plots.store.write`), one PNG
+    Writes ``sensitive_volume.hdf5`` (see :func:`plots.store.write`),
+    ``p_astro.hdf5`` (:class:`p_astro.Pastro`, whose origin has the SHA-256
+    of the background's file; none where there are too few events), one PNG
     for each of :data:`plots.figures_png.FIGURES`, ``report.html`` and, last,
     ``summary.json`` (see :func:`plots.summary.summarise`). Each file is
     complete or absent.
@@ -59,6 +64,9 @@ def sensitive_volume(
             (1/yr).
         snr_bins: network SNR bins that follow one another.
         snr_summary_bins: network SNR bins that judge a network.
+        astro_event_rate: mergers per Gpc^3 and year, of a population like
+            the injections, for p_astro
+            (:func:`plots.astrophysical.p_astro_model`).
         vetos: categories of vetoed times that are taken out of the search
             (:func:`plots.vetoing.without_vetoed`), such as CAT1 or GATES.
         veto_file: the vetoed times (``VetoSet``); needed with ``vetos``.
@@ -70,8 +78,8 @@ def sensitive_volume(
 
     Raises:
         UserError: if a file is missing or foreign, the tables are not of
-            one run, the prior did not make the injections, or the vetoes
-            leave no background.
+            one run, the prior did not make the injections, the rate is
+            negative, or the vetoes leave no background.
     """
     injected = InjectedPrior.load(prior, prior_arguments)
     search = Search(
@@ -92,10 +100,11 @@ def sensitive_volume(
             vetos,
             ifos,
         )
+    quiet = InjectionParameterSet.read(rejected)
     analysis = analyse(
         search.background,
         search.foreground,
-        InjectionParameterSet.read(rejected),
+        quiet,
         search.zero_lag,
         injected,
         populations,
@@ -103,10 +112,22 @@ def sensitive_volume(
         snr_bins,
         snr_summary_bins,
     )
-    numbers = summary.summarise(analysis, injected, ifos, search)
+    with Path(background).open("rb") as file:
+        checksum = hashlib.file_digest(file, "sha256").hexdigest()
+    astrophysical = assess(
+        search,
+        quiet,
+        injected,
+        astro_event_rate,
+        {"background_sha256": checksum},
+    )
+    numbers = summary.summarise(
+        analysis, injected, ifos, search, astrophysical
+    )
     output_dir = Path(output_dir)
     store.write(analysis, output_dir / "sensitive_volume.hdf5")
+    astrophysical.write(output_dir / "p_astro.hdf5")
     figures_png.write(analysis, output_dir)
-    page.write(analysis, numbers, output_dir / "report.html")
+    page.write(analysis, astrophysical, numbers, output_dir / "report.html")
     summary.write(numbers, output_dir / "summary.json")
     return numbers

@@ -9,8 +9,9 @@ from bokeh.embed import components
 from bokeh.resources import INLINE
 from conventions.files import complete
 
-from plots import appearance, figures_html
+from plots import appearance, astrophysical_html, figures_html
 from plots.analysis import Analysis
+from plots.astrophysical import Astrophysical
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; margin: 0 auto;
@@ -48,6 +49,7 @@ PAGE = """<!DOCTYPE html>
 <section><h2>Volume at a fixed false-alarm rate</h2>{volumes}</section>
 <section><h2>Recovered injections by SNR</h2>{fractions}</section>
 </div>
+{candidates}
 <h2>Figures</h2>
 <p>Click a legend entry to hide it; hover for numbers.</p>
 <div class="columns">
@@ -116,6 +118,19 @@ def _fractions(recovered: dict[str, Any]) -> str:
             )
         )
     return _table(("Network SNR", "Found", "Fraction", "68% interval"), rows)
+
+
+def _candidates(astrophysical: Astrophysical, prior: str) -> str:
+    """What p_astro says, of the unshifted data where there are any."""
+    text = escape(astrophysical_html.sentence(astrophysical, prior))
+    if astrophysical.loudest is None:
+        return f"<p>{text}</p>"
+    table = _table(
+        astrophysical_html.COLUMNS, astrophysical_html.rows(astrophysical)
+    )
+    return (
+        f"<h2>Loudest events of the unshifted data</h2>\n<p>{text}</p>{table}"
+    )
 
 
 def _counts(summary: dict[str, Any]) -> str:
@@ -198,24 +213,29 @@ def _warnings(messages: Sequence[str]) -> str:
     return f'<ul class="warning">{items}</ul>'
 
 
-def render(analysis: Analysis, summary: dict[str, Any]) -> str:
+def render(
+    analysis: Analysis, astrophysical: Astrophysical, summary: dict[str, Any]
+) -> str:
     """Draw the page.
 
     Args:
         analysis: the numbers.
+        astrophysical: p_astro and the loudest events.
         summary: of the same analysis, as ``summary.json`` holds it.
 
     Returns:
         HTML with scripts and styles inside; it loads nothing.
     """
+    figures = (
+        figures_html.volume(analysis),
+        figures_html.found_missed(analysis),
+        figures_html.background_rate(analysis, "statistic"),
+        figures_html.background_rate(analysis, "ifar"),
+        figures_html.recovered_fraction(analysis),
+        astrophysical_html.p_astro(astrophysical),
+    )
     script, divisions = components(
-        (
-            figures_html.volume(analysis),
-            figures_html.found_missed(analysis),
-            figures_html.background_rate(analysis, "statistic"),
-            figures_html.background_rate(analysis, "ifar"),
-            figures_html.recovered_fraction(analysis),
-        )
+        [figure for figure in figures if figure is not None]
     )
     reference = appearance.rate_name(analysis.reference_far)
     livetime = appearance.duration_name(summary["livetime"]["background"])
@@ -233,6 +253,7 @@ def render(analysis: Analysis, summary: dict[str, Any]) -> str:
         warnings=_warnings(summary["warnings"]),
         volumes=_volumes(summary["populations"]),
         fractions=_fractions(summary["recovered_fraction"]),
+        candidates=_candidates(astrophysical, summary["prior"]["name"]),
         figures="\n".join(f"<div>{division}</div>" for division in divisions),
         counts=_counts(summary),
         vetos=_vetos(summary["vetos"], summary["livetime"]),
@@ -241,13 +262,21 @@ def render(analysis: Analysis, summary: dict[str, Any]) -> str:
     )
 
 
-def write(analysis: Analysis, summary: dict[str, Any], path: Path) -> None:
+def write(
+    analysis: Analysis,
+    astrophysical: Astrophysical,
+    summary: dict[str, Any],
+    path: Path,
+) -> None:
     """Write the page, complete or not at all.
 
     Args:
         analysis: the numbers.
+        astrophysical: p_astro and the loudest events.
         summary: of the same analysis.
         path: the file.
     """
     with complete(path) as temporary:
-        temporary.write_text(render(analysis, summary), encoding="utf-8")
+        temporary.write_text(
+            render(analysis, astrophysical, summary), encoding="utf-8"
+        )

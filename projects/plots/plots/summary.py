@@ -15,6 +15,7 @@ from ledger.events import SECONDS_IN_YEAR
 from ledger.intervals import ONE_SIGMA
 
 from plots.analysis import Analysis
+from plots.astrophysical import Astrophysical
 from plots.efficiency import Efficiency
 from plots.injected import InjectedPrior
 from plots.vetoing import Search
@@ -22,6 +23,7 @@ from plots.vetoing import Search
 PACKAGES = (
     "plots",
     "ledger",
+    "p_astro",
     "priors",
     "numpy",
     "scipy",
@@ -74,6 +76,35 @@ def _vetos(search: Search) -> dict[str, Any] | None:
     }
 
 
+def _p_astro(astrophysical: Astrophysical) -> dict[str, Any] | None:
+    """The model in numbers; None without one, as ``warnings`` tells."""
+    model = astrophysical.model
+    if model is None:
+        return None
+    return {
+        "sensitive_volume": model.foreground_model.sensitive_volume,
+        "foreground_rate": model.foreground_model.total_rate,
+        "background_rate": model.background_model.total_rate,
+        "zero_lag": _zero_lag(astrophysical),
+    }
+
+
+def _zero_lag(astrophysical: Astrophysical) -> dict[str, Any] | None:
+    events = astrophysical.loudest
+    if events is None:
+        return None
+    loudest = None
+    if events.time.size:
+        loudest = {
+            "time": float(events.time[0]),
+            "statistic": float(events.statistic[0]),
+            "far": float(events.far[0]),
+            "far_is_upper_limit": bool(events.beyond[0]),
+            "p_astro": float(events.p_astro[0]),
+        }
+    return {"expected_signals": astrophysical.expected, "loudest": loudest}
+
+
 def volume_at(analysis: Analysis, far: float) -> int | None:
     """Index of the largest tabulated FAR that does not exceed ``far``.
 
@@ -93,6 +124,7 @@ def summarise(
     injected: InjectedPrior,
     ifos: Sequence[str],
     search: Search,
+    astrophysical: Astrophysical,
 ) -> dict[str, Any]:
     """Collect the numbers by which a search is judged.
 
@@ -101,6 +133,7 @@ def summarise(
         injected: the prior that made the injections.
         ifos: interferometers that were searched.
         search: what was analysed, with what vetoes took from it.
+        astrophysical: p_astro and the loudest events.
 
     Returns:
         What ``summary.json`` holds. Livetimes are in s, rates in 1/yr,
@@ -163,7 +196,13 @@ def summarise(
             },
         },
         "populations": populations,
-        "warnings": [*search.warnings, *analysis.warnings],
+        "astro_event_rate": astrophysical.rate,
+        "p_astro": _p_astro(astrophysical),
+        "warnings": [
+            *search.warnings,
+            *analysis.warnings,
+            *astrophysical.warnings,
+        ],
         "versions": versions(),
     }
 

@@ -52,6 +52,7 @@ def test_options(capsys):
         "reference_far",
         "snr_bins",
         "snr_summary_bins",
+        "astro_event_rate",
         "vetos",
         "veto_file",
         "livetime",

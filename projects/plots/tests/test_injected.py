@@ -86,6 +86,39 @@ def test_another_sky_distribution_is_weighted():
     )
 
 
+@pytest.mark.parametrize("detector", [True, False])
+def test_prior_weights_leave_the_masses_as_they_are(detector):
+    """Uniform in redshift and declination: only these are weighted."""
+    prior = flat_prior(dec=Uniform(-1, 1), ra=Uniform(0, np.pi))
+    prior["redshift"] = Uniform(0, 0.5)
+    z, dec = np.array([0.1, 0.2, 0.4, 0.4]), np.array([0.0, 0.5, -0.9, -0.9])
+    logs = InjectedPrior(prior, detector, "flat").prior_log_weights(
+        table([50, 60, 70, 10], [40, 30, 20, 9], z, dec=dec, ra=np.ones(4))
+    )
+    slope = Planck15.differential_comoving_volume(z).value / (1 + z)
+    np.testing.assert_allclose(
+        relative(logs), relative(np.log(slope * np.cos(dec))), atol=1e-8
+    )
+
+
+def test_prior_weights_are_equal_for_an_astrophysical_prior():
+    rng = np.random.default_rng(6)
+    z = flat_prior()["redshift"].rescale(rng.uniform(size=500))
+    logs = InjectedPrior(flat_prior(), True, "flat").prior_log_weights(
+        table(np.full(500, 30.0), np.full(500, 30.0), z)
+    )
+    # Equal to the error with which bilby tabulates redshift.
+    np.testing.assert_allclose(logs, np.median(logs), atol=1e-2)
+
+
+def test_prior_weights_outside_the_prior():
+    injected = InjectedPrior(flat_prior(), True, "flat")
+    outside = table([30, 30], [20, 20], [0.2, 0.6])
+    logs = injected.prior_log_weights(outside)
+    with pytest.raises(UserError, match="1 of 2 kept injections"):
+        Weights.from_logarithms(logs, [])
+
+
 def test_total_volume_of_a_part_of_the_sky():
     z = np.linspace(0, 0.5, 20_001)
     slope = Planck15.differential_comoving_volume(z).to_value("Gpc3/sr")
@@ -188,6 +221,7 @@ def test_coverage():
 def test_empty_table():
     injected = InjectedPrior(flat_prior(), True, "flat")
     assert injected.draws(table([], [], [])).log_weights(POPULATION).size == 0
+    assert injected.prior_log_weights(table([], [], [])).size == 0
 
 
 def test_prior_over_other_parameters():

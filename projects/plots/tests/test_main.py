@@ -9,6 +9,7 @@ from conventions.errors import UserError
 from ledger.events import SECONDS_IN_YEAR, EventSet
 from plots import figures_png, store
 from plots.analysis import analyse
+from plots.astrophysical import assess
 from plots.injected import InjectedPrior
 from plots.main import sensitive_volume
 from plots.populations import Population
@@ -45,7 +46,8 @@ def judge(search, **settings):
         injected,
         **settings,
     )
-    return summarise(analysis, injected, ["H1"], tables)
+    astrophysical = assess(tables, search.rejected, injected)
+    return summarise(analysis, injected, ["H1"], tables, astrophysical)
 
 
 def run(search, directory, **settings):
@@ -78,6 +80,7 @@ def test_files_and_nothing_else(directory):
     assert sorted(path.name for path in directory.iterdir()) == [
         "background_rate.png",
         "found_missed.png",
+        "p_astro.hdf5",
         "recovered_fraction.png",
         "report.html",
         "sensitive_volume.hdf5",
