@@ -159,16 +159,16 @@ def test_the_task_writes_the_times(vetoed, volume, gates):
 def summarise(task, vetos):
     path = task.output()["summary"].file
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"vetos": vetos}))
+    path.write_text(json.dumps({"vetos": vetos, "astro_event_rate": 28.0}))
 
 
 def test_results_of_other_vetoes_are_an_error(volume, gates):
     without = volume()
     summarise(without, None)
-    without.check_vetos_of_results()
+    without.check_results()
     asked = volume(vetos=["GATES"], gates=gates)
     with pytest.raises(UserError) as caught:
-        asked.check_vetos_of_results()
+        asked.check_results()
     message = str(caught.value)
     assert "vetos = [] in " in message
     assert '["GATES"] in the configuration' in message
@@ -176,12 +176,27 @@ def test_results_of_other_vetoes_are_an_error(volume, gates):
     assert message.endswith("results/vetos.hdf5 and run again")
 
     summarise(asked, {"settings": asked.veto_settings()})
-    asked.check_vetos_of_results()
+    asked.check_results()
     wider = volume(vetos=["GATES"], gates=gates, gate_padding=1.0)
     with pytest.raises(UserError, match=r"gate_padding = 0\.375 in .*, 1\.0"):
-        wider.check_vetos_of_results()
+        wider.check_results()
     with pytest.raises(UserError, match=r"Remove .*summary\.json and run"):
-        without.check_vetos_of_results()
+        without.check_results()
+
+
+def test_results_of_another_rate_are_an_error(volume):
+    summarise(volume(), None)
+    with pytest.raises(UserError) as caught:
+        volume(astro_event_rate=30.0).check_results()
+    message = str(caught.value)
+    assert message.startswith("astro_event_rate = 28.0 in ")
+    assert "30.0 in the configuration. Remove " in message
+
+
+@pytest.mark.parametrize("rate", [-1.0, float("nan"), float("inf")])
+def test_a_rate_is_checked_before_the_long_tasks(volume, rate):
+    with pytest.raises(UserError, match=r"astro_event_rate: .* is not a rate"):
+        volume(astro_event_rate=rate).requires()
 
 
 def test_the_volume_gets_what_it_needs(vetoed, volume, gates, monkeypatch):
@@ -200,6 +215,7 @@ def test_the_volume_gets_what_it_needs(vetoed, volume, gates, monkeypatch):
 
     run(volume(vetos=["GATES"], gates=gates))
     assert given["vetos"] == ("GATES",)
+    assert given["astro_event_rate"] == 28.0
     assert given["veto_file"] == vetoed
     assert given["livetime"].name == "livetime.hdf5"
     with pytest.raises(UserError, match=r"gate_padding = 0\.375 in .*, 2\.0"):

@@ -1,6 +1,7 @@
 """The sensitive volume of the search."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,7 +12,12 @@ from conventions.errors import UserError
 
 from aframe import config, targets
 from aframe.base import AframeTask
-from aframe.parameters import DictParameter, ListParameter, PathParameter
+from aframe.parameters import (
+    DictParameter,
+    FloatParameter,
+    ListParameter,
+    PathParameter,
+)
 from aframe.targets import FileTarget
 from aframe.tasks.export import PipelineParameters
 from aframe.tasks.infer import Infer
@@ -68,6 +74,11 @@ class SensitiveVolume(VetoParameters, PipelineParameters, AframeTask):
         default=((35, 35), (35, 20), (20, 20), (20, 10)),
         description="source masses of the target populations, solar masses",
     )
+    astro_event_rate = FloatParameter(
+        default=28.0,
+        description="mergers per Gpc^3 and year of a population like the "
+        "injections, which p_astro assumes",
+    )
     output_dir = PathParameter(
         default=None,
         description="where the results go; empty: the run's directory",
@@ -77,9 +88,15 @@ class SensitiveVolume(VetoParameters, PipelineParameters, AframeTask):
         """The search and its injections; vetoed times, if any are asked.
 
         Raises:
-            UserError: if a category of vetoes has no files.
+            UserError: if a category of vetoes has no files, or the rate of
+                mergers is negative.
         """
         self.check_vetos()
+        if not 0 <= self.astro_event_rate < math.inf:
+            raise UserError(
+                f"astro_event_rate: {self.astro_event_rate} is not a rate "
+                "per Gpc^3 and year, such as 28.0"
+            )
         return {
             name: task.req(self)
             for name, task in self.reqs.items()
@@ -117,20 +134,29 @@ class SensitiveVolume(VetoParameters, PipelineParameters, AframeTask):
             populations=[
                 Population(*pair) for pair in mass_pairs(self.mass_combos)
             ],
+            astro_event_rate=self.astro_event_rate,
             vetos=self.vetos,
             veto_file=inputs["vetos"].file if self.vetos else None,
             livetime=events["livetime"].file,
         )
 
-    def check_vetos_of_results(self) -> None:
-        """Compare the vetoes of the results with the configuration's.
+    def check_results(self) -> None:
+        """Compare vetoes and rate of the results with the configuration's.
 
         Raises:
             UserError: naming every setting that differs, and both values.
         """
         path = self.output()["summary"].file
-        vetos = json.loads(path.read_text()).get("vetos")
+        summary = json.loads(path.read_text())
+        vetos = summary.get("vetos")
         self._compare_vetos(vetos and vetos["settings"], path)
+        rate = summary.get("astro_event_rate")
+        if rate != self.astro_event_rate:
+            raise UserError(
+                f"astro_event_rate = {json.dumps(rate)} in {path}, "
+                f"{self.astro_event_rate} in the configuration. Remove "
+                f"{path} and run again"
+            )
 
     def _compare_vetos(
         self, made: Mapping[str, Any] | None, path: Path

@@ -79,7 +79,7 @@ class Sandbox(PipelineParameters, AframeTask):
             repository.output()["manifest"], **search.serving_settings()
         )
         search.check_events()
-        self.requires()["volume"].check_vetos_of_results()
+        self.requires()["volume"].check_results()
         self.publish_message(self.report(), scheduler=False)
 
     def report(self) -> str:
