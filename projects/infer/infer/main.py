@@ -6,11 +6,12 @@ from pathlib import Path
 
 from conventions.progress import Progress, silent
 
-from infer.data import SegmentStrain, SlideStrain
+from infer.data import SlideStrain
 from infer.engine import Engine
 from infer.layout import StreamLayout
 from infer.merging import merge
 from infer.postprocess import Postprocessor
+from infer.segment import SegmentStrain
 from infer.slides import SlideFiles, SlideSearch
 
 __all__ = ["TOGETHER", "SlideFiles", "infer_segment", "merge"]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from infer.data import runs
+from infer.segment import runs
 
 Array = NDArray[np.float64]
 

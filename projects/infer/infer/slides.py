@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from preprocessing.manifest import Manifest
 
 from infer import timeseries
-from infer.data import SegmentStrain, SlideStrain
+from infer.data import SlideStrain
 from infer.gaps import masked
 from infer.injections import SlideInjections
 from infer.layout import StreamLayout
 from infer.postprocess import Postprocessor
+from infer.segment import SegmentStrain
 
 
 @dataclass(frozen=True, kw_only=True)

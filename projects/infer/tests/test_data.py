@@ -6,8 +6,9 @@ import pytest
 from conventions.errors import UserError
 from hypothesis import given
 from hypothesis import strategies as st
-from infer import data
-from infer.data import ArraySlide, SegmentStrain, SlideStrain, runs
+from infer import segment as reading
+from infer.data import ArraySlide, SlideStrain
+from infer.segment import SegmentStrain, runs
 
 
 @pytest.fixture
@@ -70,8 +71,8 @@ def test_part_of_a_file(tiny, background, strain):
 
 def test_blocks_are_seamless_and_few(tiny, strain, tmp_path, monkeypatch):
     """Also where a segment begins in the midst of a block."""
-    monkeypatch.setattr(data, "BLOCK", 100)
-    monkeypatch.setattr(data, "KEPT", 3)
+    monkeypatch.setattr(reading, "BLOCK", 100)
+    monkeypatch.setattr(reading, "KEPT", 3)
     holes = np.zeros(strain.shape, dtype=bool)
     holes[0, [0, 399, 400, 401, 1234]] = True
     holes[1, 1000:1300] = True

@@ -6,12 +6,13 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 from export.main import export
-from infer.data import SegmentStrain, SlideStrain
+from infer.data import SlideStrain
 from infer.direct import DirectEngine
 from infer.engine import outputs_of
 from infer.gaps import masked
 from infer.injections import SlideInjections
 from infer.layout import StreamLayout
+from infer.segment import SegmentStrain
 from infer.server import serve
 from infer.triton_engine import TritonEngine
 

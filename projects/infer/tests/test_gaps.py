@@ -3,9 +3,9 @@ from itertools import pairwise
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from infer.data import runs
 from infer.gaps import masked
 from infer.layout import StreamLayout
+from infer.segment import runs
 
 
 class Holes:
