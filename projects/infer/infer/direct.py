@@ -146,4 +146,7 @@ class DirectEngine:
             for slide in slides
         ]
         if slides:
-            yield from evaluate(self.whitener, self.network, slides, layouts)
+            with self.network.settings():
+                yield from evaluate(
+                    self.whitener, self.network, slides, layouts
+                )

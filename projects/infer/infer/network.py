@@ -1,7 +1,9 @@
 """A trained network on a device, fed with whitened channels."""
 
 import os
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +66,20 @@ class Network:
             initializer=torch.set_num_threads,
             initargs=(1,),
         )
+
+    @contextmanager
+    def settings(self) -> Iterator[None]:
+        """Set what torch has for the whole process, for an evaluation."""
+        if self.device.type != "cuda":
+            yield
+            return
+        with torch.backends.cudnn.flags(
+            enabled=True,
+            benchmark=True,
+            deterministic=False,
+            allow_tf32=self.precision == "tf32",
+        ):
+            yield
 
     def launch(
         self, pool: ThreadPoolExecutor, kernels: Tensor, index: Tensor
