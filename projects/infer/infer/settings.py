@@ -1,7 +1,7 @@
 """The settings that events were found with."""
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Self
 
@@ -23,6 +23,7 @@ class SearchSettings:
         inference_sampling_rate: network outputs per second, in Hz.
         batch_size: network outputs per request and stream.
         weights_sha256: checksum of the network's weights.
+        engine: what evaluated the network, which hardly changes the events.
     """
 
     integration_window_length: float
@@ -32,6 +33,7 @@ class SearchSettings:
     inference_sampling_rate: float
     batch_size: int
     weights_sha256: str
+    engine: str = ""
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -52,7 +54,11 @@ class SearchSettings:
         try:
             content = json.loads(path.read_text())
             return cls(
-                **{field.name: content[field.name] for field in fields(cls)}
+                **{
+                    field.name: content[field.name]
+                    for field in fields(cls)
+                    if field.default is MISSING or field.name in content
+                }
             )
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(

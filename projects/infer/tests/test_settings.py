@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import pytest
@@ -32,6 +33,16 @@ def test_foreign(tmp_path, content):
     path.write_text(content)
     with pytest.raises(UserError, match="does not hold search settings"):
         SearchSettings.read(path)
+
+
+def test_the_engine_may_be_unknown(tmp_path):
+    path = tmp_path / "settings.json"
+    dataclasses.replace(SETTINGS, engine="direct, fp32").write(path)
+    assert SearchSettings.read(path).engine == "direct, fp32"
+    content = json.loads(path.read_text())
+    del content["engine"]
+    path.write_text(json.dumps(content))
+    assert SearchSettings.read(path) == SETTINGS
 
 
 def test_more_than_is_known_is_ignored(tmp_path):
