@@ -15,6 +15,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from infer.server import serve
 
 from aframe import init
 from aframe.config import triton_root
@@ -36,6 +37,7 @@ waveform_duration = 4
 right_pad = 1
 inference_psd_length = 16
 inference_batch_size = 16
+streams_per_gpu = 2
 
 [luigi_FetchTrain]
 min_duration = 64
@@ -55,6 +57,9 @@ jitter = 1
 [luigi_TrainLocal]
 config = demo.yaml
 psd_length = 8
+
+[luigi_Infer]
+slides_per_branch = 2
 """
 
 TINY_YAML = {
@@ -66,6 +71,7 @@ TINY_YAML = {
 }
 
 WAIT_SECONDS = 240
+DIRECT = ("--Infer-engine", "direct")
 
 
 def processes_of(directory):
@@ -114,9 +120,9 @@ class Run:
         code = self.start(*arguments).wait(WAIT_SECONDS)
         return code, self.log.read_text()
 
-    def stop_at(self, text, number, file=None):
+    def stop_at(self, text, number, file=None, arguments=()):
         """Start, wait for a line and a file, and signal the whole group."""
-        process = self.start()
+        process = self.start(*arguments)
         deadline = time.monotonic() + WAIT_SECONDS
         while text not in self.log.read_text() or not (
             file is None or (self.directory / file).exists()
@@ -126,6 +132,11 @@ class Run:
             time.sleep(0.02)
         os.killpg(process.pid, number)
         return process.wait(60)
+
+    @property
+    def slides(self):
+        """Directories of the search of each segment and shift."""
+        return self.directory / "results" / "infer" / "branches"
 
     def no_process_is_left(self):
         deadline = time.monotonic() + 30
@@ -151,6 +162,19 @@ class Run:
         }
 
 
+def tables(directory):
+    """All columns of the ledgers in a directory."""
+    found = {}
+    for path in sorted(directory.glob("*.hdf5")):
+        with h5py.File(path) as file:
+            if "parameters" not in file:
+                continue
+            for name, column in file["parameters"].items():
+                found[f"{path.name}/{name}"] = column[:]
+            found[f"{path.name}/attributes"] = sorted(file.attrs)
+    return found
+
+
 @pytest.fixture(scope="module")
 def run(need, tmp_path_factory):
     """A run that was killed at four stages and then completed."""
@@ -163,7 +187,7 @@ def run(need, tmp_path_factory):
     for stage, begun, ended in (
         ("FetchTrain branch 0", None, fetched),
         ("TrainLocal", "training/last.ckpt", "training/manifest.json"),
-        ("InferSegments branch 2", None, "results/infer/background.hdf5"),
+        ("InferSegments branch 1", None, "results/infer/background.hdf5"),
         (
             "SandboxSV",
             f"{volume}/sensitive_volume.hdf5",
@@ -179,14 +203,25 @@ def run(need, tmp_path_factory):
     return run
 
 
+@pytest.fixture(scope="module")
+def found_by_server(run):
+    """The merged tables of the search through a server."""
+    return tables(run.directory / "results" / "infer")
+
+
 @pytest.mark.timeout(900)
-def test_it_completes_after_kills(run):
+def test_it_completes_after_kills(run, found_by_server):
     results = run.directory / "results"
     summary = json.loads(
         (results / "sensitive_volume" / "summary.json").read_text()
     )
     assert summary["livetime"]["background"] >= 600
     assert summary["counts"]
+    assert len(found_by_server) > 20
+    assert (results / "server.csv").read_text().count("aframe") > 1
+    assert "bottleneck: " in run.log.read_text()
+    settings = json.loads((results / "infer" / "settings.json").read_text())
+    assert settings["engine"] == "triton, python"
     output = run.log.read_text()
     assert f"report: {results}/sensitive_volume/report.html" in output
     assert "Nothing to do" not in output
@@ -206,11 +241,11 @@ def test_a_second_run_does_nothing_and_says_so(run):
 
 def test_a_deleted_output_costs_it_and_what_depends_on_it(run):
     before = run.times()
-    branches = run.directory / "results" / "infer" / "branches"
-    lost = min(branches.glob("*/foreground.hdf5"))
+    lost = min(run.slides.glob("*/foreground.hdf5"))
     lost.unlink()
     code, output = run.complete()
     assert code == 0, output
+    assert "InferSegments: engine triton at 127.0.0.1:" in output
     started = run.started()
     searched = [name for name in started if "InferSegments" in name]
     assert len(searched) == 1
@@ -221,7 +256,10 @@ def test_a_deleted_output_costs_it_and_what_depends_on_it(run):
     changed = {path for path in after if after[path] != before.get(path)}
     allowed = ("results/infer", "results/sensitive_volume", "results/server")
     assert all(str(path).startswith(allowed) for path in changed)
-    assert sum("branches" in path.parts for path in changed) == 2
+    again = {p for p in changed if "branches" in p.parts}
+    names = {"background.hdf5", "foreground.hdf5", "livetime.hdf5"}
+    place = lost.parent.relative_to(run.directory)
+    assert again == {place / name for name in names}
 
 
 @pytest.mark.parametrize(
@@ -251,8 +289,7 @@ def test_settings_that_the_network_was_not_trained_with(
 
 
 def test_a_port_in_use_is_named(run):
-    branches = run.directory / "results" / "infer" / "branches"
-    lost = min(branches.glob("*/foreground.hdf5"))
+    lost = min(run.slides.glob("*/foreground.hdf5"))
     kept = lost.read_bytes()
     lost.unlink()
     with socket.socket() as other:
@@ -269,8 +306,7 @@ def test_a_port_in_use_is_named(run):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_no_server_is_left_behind(run, number):
-    branches = run.directory / "results" / "infer" / "branches"
-    for path in branches.glob("*/background.hdf5"):
+    for path in run.slides.glob("*/background.hdf5"):
         path.unlink()
     assert run.stop_at("aframe: InferSegments branch 0 started", number)
     assert run.no_process_is_left(), processes_of(run.directory)
@@ -280,27 +316,119 @@ def test_no_server_is_left_behind(run, number):
     assert run.started()[-1] == "InferSegments branch 0"
 
 
-def test_it_completes_after_an_interruption(run):
-    code, output = run.complete()
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_without_a_server_an_interruption_leaves_nothing(run, number):
+    for path in run.slides.glob("*/livetime.hdf5"):
+        path.unlink()
+    line = "InferSegments: engine direct on cpu"
+    run.stop_at(line, number, arguments=DIRECT)
+    assert run.no_process_is_left(), processes_of(run.directory)
+    assert "Traceback" not in run.log.read_text()
+
+
+def test_both_engines_find_the_same(run, found_by_server):
+    results = run.directory / "results"
+    served = (results / "server.log").stat().st_mtime_ns
+    for path in run.slides.glob("*/background.hdf5"):
+        path.unlink()
+    code, output = run.complete(*DIRECT, "--Infer-return-timeseries")
     assert code == 0, output
     assert not [name for name in run.started() if "Train" in name]
+    searched = [name for name in run.started() if "InferSegments" in name]
+    assert output.count("InferSegments: engine direct on cpu") == len(searched)
+    assert "engine triton" not in output
+    assert "engine: direct, fp32" in output
+    assert (results / "server.log").stat().st_mtime_ns == served
+    after = tables(results / "infer")
+    assert after.keys() == found_by_server.keys()
+    assert len(found_by_server["background.hdf5/detection_statistic"]) > 20
+    for name, column in found_by_server.items():
+        if isinstance(column, list):
+            assert after[name] == column, name
+        else:
+            np.testing.assert_allclose(after[name], column, rtol=1e-4)
 
 
-def tables(directory):
-    """All columns of the ledgers in a directory."""
-    found = {}
-    for path in sorted(directory.glob("*.hdf5")):
-        with h5py.File(path) as file:
-            for name, column in file["parameters"].items():
-                found[f"{path.name}/{name}"] = column[:]
-            found[f"{path.name}/attributes"] = sorted(file.attrs)
-    return found
+def test_the_outputs_that_were_kept_can_be_found(run):
+    index = run.directory / "results" / "infer" / "timeseries.hdf5"
+    with h5py.File(index) as file:
+        assert len(file["t0"]) == len(list(run.slides.glob("*")))
+        for row, shift in enumerate(file["shift"]):
+            series = file[f"series/{row}"]
+            assert series.attrs["t0"] == file["t0"][row]
+            assert len(series["background"]) == file["length"][row]
+            assert ("foreground" in series) == bool(shift.any())
+
+
+@pytest.fixture(scope="module")
+def other_server(run, tmp_path_factory):
+    """A server of the run's network that the run has not started."""
+    with serve(
+        run.directory / "results" / "model_repository",
+        log_file=tmp_path_factory.mktemp("server") / "log",
+        triton_root=triton_root(),
+        gpus="",
+    ) as address:
+        yield address.grpc
+
+
+def test_a_server_that_is_running_is_used(run, other_server):
+    log = run.directory / "results" / "server.log"
+    before = log.stat().st_mtime_ns
+    slides = sorted(run.slides.glob("*/foreground.hdf5"))
+    for path in (slides[0], slides[-1]):
+        path.unlink()
+    # Two GPUs are two clients, whether or not the server finds them.
+    code, output = run.complete(
+        "--gpus", "0,1", "--Infer-address", other_server
+    )
+    assert code == 0, output
+    assert f"InferSegments: engine triton at {other_server}" in output
+    assert log.stat().st_mtime_ns == before
+
+
+def test_no_server_at_an_address_is_named(run):
+    lost = min(run.slides.glob("*/foreground.hdf5"))
+    kept = lost.read_bytes()
+    lost.unlink()
+    code, output = run.complete("--Infer-address", "127.0.0.1:9")
+    lost.write_bytes(kept)
+    assert code != 0
+    assert "127.0.0.1:9" in output
+    assert "Traceback" not in output
+    assert "InferSegments branch" not in output
+
+
+def test_a_server_of_another_network_is_refused(run, other_server):
+    repository = run.directory / "results" / "model_repository"
+    config = run.directory / "demo.cfg"
+    (repository / "manifest.json").unlink()
+    config.write_text(
+        TINY_CFG.replace(
+            "inference_batch_size = 16", "inference_batch_size = 8"
+        )
+    )
+    try:
+        code, output = run.complete("--Infer-address", other_server)
+    finally:
+        config.write_text(TINY_CFG)
+        (repository / "manifest.json").unlink()
+    assert code != 0
+    assert "batch_size: " in output
+    assert other_server in output
+    assert "Traceback" not in output
+    assert "InferSegments branch" not in output
+
+
+def test_it_completes_after_refusals(run):
+    code, output = run.complete(*DIRECT)
+    assert code == 0, output
+    assert "ExportLocal" in run.started()
 
 
 @pytest.mark.timeout(900)
 def test_a_branch_in_a_container_finds_the_same(run, infer_image):
-    branches = run.directory / "results" / "infer" / "branches"
-    chosen = min(p.parent for p in branches.glob("*/foreground.hdf5"))
+    chosen = min(p.parent for p in run.slides.glob("*/foreground.hdf5"))
     before = tables(chosen)
     for path in chosen.glob("*.hdf5"):
         path.unlink()
@@ -325,8 +453,7 @@ def test_a_branch_in_a_container_finds_the_same(run, infer_image):
 
 @pytest.mark.timeout(900)
 def test_an_error_in_a_container_is_shown(run, infer_image):
-    branches = run.directory / "results" / "infer" / "branches"
-    lost = min(branches.glob("*/foreground.hdf5"))
+    lost = min(run.slides.glob("*/foreground.hdf5"))
     kept = lost.read_bytes()
     lost.unlink()
     config = run.directory / "demo.cfg"
@@ -343,3 +470,23 @@ def test_an_error_in_a_container_is_shown(run, infer_image):
     assert code != 0
     assert "integration_window_length: 0.01 s must hold" in output
     assert run.no_process_is_left()
+
+
+@pytest.mark.timeout(900)
+def test_an_image_without_torch_says_so(run, infer_image):
+    lost = min(run.slides.glob("*/foreground.hdf5"))
+    kept = lost.read_bytes()
+    lost.unlink()
+    config = run.directory / "demo.cfg"
+    config.write_text(
+        f"{TINY_CFG}\n[luigi_InferSegments]\nsandbox = apptainer\n"
+        f"image = {infer_image}\n"
+    )
+    try:
+        code, output = run.complete(*DIRECT)
+    finally:
+        config.write_text(TINY_CFG)
+        lost.write_bytes(kept)
+    assert code != 0
+    assert "inference in process needs torch" in output
+    assert "infer[torch]" in output

@@ -63,6 +63,15 @@ class EngineParameters(ServingParameters):
                 "server computes as ExportLocal's platform says"
             )
 
+    def engine_name(self, manifest: Any) -> str:
+        """What evaluates the network, for the record.
+
+        Args:
+            manifest: of the model repository.
+        """
+        how = {"triton": manifest.platform, "direct": self.precision}
+        return f"{self.engine}, {how[self.engine]}"
+
     @property
     def num_workers(self) -> int:
         """Processes that search at once: one a GPU, or one without."""

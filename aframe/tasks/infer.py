@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import law
-import luigi
 from conventions.errors import UserError
 from conventions.segments import read
 
-from aframe import config, freshness, targets
+from aframe import config, freshness, targets, workers
 from aframe.base import AframeTask
 from aframe.parameters import (
     BoolParameter,
@@ -239,16 +238,7 @@ class DeployInferLocal(ServerParameters, InferParameters, AframeTask):
         Raises:
             UserError: if a segment could not be searched.
         """
-        result = luigi.build(
-            [self.segments(address)],
-            workers=self.num_workers,
-            local_scheduler=True,
-            detailed_summary=True,
-        )
-        if result.status not in (
-            luigi.LuigiStatusCode.SUCCESS,
-            luigi.LuigiStatusCode.SUCCESS_WITH_RETRY,
-        ):
+        if not workers.run(self.segments(address), self.num_workers):
             raise UserError(
                 "not every segment could be searched: messages are above; "
                 "what is complete is kept"
@@ -298,6 +288,7 @@ class Infer(InferParameters, AframeTask):
                 cluster_window_length=self.cluster_window_length,
                 recovery_window=self.recovery_window,
                 weights_sha256=manifest.weights_sha256,
+                engine=self.engine_name(manifest),
                 **self.serving_settings(),
             ),
             injections=inputs["injections"]["waveforms"].file,

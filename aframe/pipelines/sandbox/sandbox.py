@@ -20,8 +20,11 @@ class SandboxInfer(Infer):
 
     config_sections = ("Infer",)
 
-    def check_events(self) -> None:
+    def check_events(self) -> str:
         """Compare the settings of the events with the configuration's.
+
+        Returns:
+            What evaluated the network.
 
         Raises:
             UserError: naming every setting that differs, and both values.
@@ -29,13 +32,15 @@ class SandboxInfer(Infer):
         from infer.settings import SearchSettings
 
         path = self.output()["settings"].file
-        SearchSettings.read(path).check(
+        settings = SearchSettings.read(path)
+        settings.check(
             str(config.config_file() or "the configuration"),
             path,
             integration_window_length=self.integration_window_length,
             cluster_window_length=self.cluster_window_length,
             recovery_window=self.recovery_window,
         )
+        return settings.engine
 
 
 class SandboxSV(SensitiveVolume):
