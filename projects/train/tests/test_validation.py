@@ -11,7 +11,7 @@ from train.data.validation import (
     ValidationBatches,
     even_share,
 )
-from train.data.waveforms import WaveformReader
+from train.waveforms.reader import WaveformReader
 
 RATE = 256
 IFOS = ("H1", "L1")

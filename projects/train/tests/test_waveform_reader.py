@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 from conventions.errors import UserError
-from train.data.waveforms import WaveformReader
+from train.waveforms.reader import WaveformReader
 
 RATE = 256
 

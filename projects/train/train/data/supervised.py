@@ -25,8 +25,8 @@ from train.data.validation import (
     ValidationBatches,
     even_share,
 )
-from train.data.waveforms import WaveformReader
 from train.snr import SnrSampler
+from train.waveforms.reader import WaveformReader
 
 
 class SupervisedAframeDataset(LightningDataModule):

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from train.data.background import RandomKernels
-from train.data.waveforms import WaveformReader
+from train.waveforms.reader import WaveformReader
 
 
 class TrainingBatch(TypedDict):

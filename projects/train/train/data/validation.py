@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from train.data.background import Reader, Stretch
-from train.data.waveforms import WaveformReader
+from train.waveforms.reader import WaveformReader
 
 
 class ValidationBatch(TypedDict):
