@@ -12,7 +12,7 @@ from ledger.events import EventSet
 
 from infer.search import rates
 from infer.search.analysis import Analysis
-from infer.search.run import Run
+from infer.search.run import P_ASTRO, Run
 
 COLUMNS = (
     "gps_time",
@@ -21,6 +21,7 @@ COLUMNS = (
     "far_per_year",
     "far_is_upper_limit",
     "false_alarm_probability",
+    "p_astro",
 )
 
 
@@ -37,6 +38,10 @@ class Found:
             ``(event,)``.
         probability: that noise alone makes an event as loud in the time
             analysed, of shape ``(event,)``.
+        p_astro: probability that an event is astrophysical, of shape
+            ``(event,)``; None without a model.
+        astro_event_rate: mergers per Gpc^3 and year that ``p_astro``
+            assumes; None without a model.
     """
 
     events: EventSet
@@ -44,13 +49,16 @@ class Found:
     floor: float
     beyond: np.ndarray
     probability: np.ndarray
+    p_astro: np.ndarray | None
+    astro_event_rate: float | None
 
 
 def assess(analysis: Analysis, run: Run) -> Found:
-    """Give each event a false-alarm rate and probability.
+    """Give each event a false-alarm rate and probabilities.
 
     The rate is science.md's FAR, the probability its significance over the
-    time analysed (arXiv:1508.02357, eq. 17).
+    time analysed (arXiv:1508.02357, eq. 17). p_astro is that of the run's
+    model.
 
     Args:
         analysis: of the strain.
@@ -58,12 +66,15 @@ def assess(analysis: Analysis, run: Run) -> Found:
     """
     events = analysis.events
     statistic = events.detection_statistic
+    model = run.p_astro
     return Found(
         events,
         run.background.far(statistic),
         run.background.min_far,
         run.background.nb(statistic) == 0,
         run.background.significance(statistic, analysis.livetime),
+        None if model is None else model(statistic),
+        None if model is None else model.foreground_model.astro_event_rate,
     )
 
 
@@ -78,6 +89,7 @@ def write(found: Found, directory: Path) -> list[Path]:
         The files.
     """
     table, ledger = directory / "events.csv", directory / "events.hdf5"
+    p_astro = found.p_astro
     with (
         complete(table) as temporary,
         temporary.open("w", newline="") as file,
@@ -93,6 +105,7 @@ def write(found: Found, directory: Path) -> list[Path]:
                     f"{found.far[i]:.6g}",
                     str(bool(found.beyond[i])).lower(),
                     f"{found.probability[i]:.6g}",
+                    "" if p_astro is None else f"{p_astro[i]:.6g}",
                 )
             )
     found.events.write(ledger)
@@ -107,12 +120,15 @@ def table(found: Found, far_limit: float) -> str:
         far_limit: in 1/yr.
 
     Returns:
-        Lines of a table and a sentence that says what it means.
+        Lines of a table and sentences that say what it means.
     """
     if len(found.events) == 0:
         return "No event: the network's output has no peak."
     listed = np.flatnonzero(found.far <= far_limit)
-    rows = [("", "GPS time", "UTC", "statistic", "FAR", "by chance")]
+    p_astro = found.p_astro
+    rows = [
+        ("", "GPS time", "UTC", "statistic", "FAR", "by chance", "p_astro")
+    ]
     rows += [
         (
             "*" if i == 0 else "",
@@ -121,6 +137,7 @@ def table(found: Found, far_limit: float) -> str:
             f"{found.events.detection_statistic[i]:.3f}",
             rates.show(found.far[i], at_most=bool(found.beyond[i])),
             f"{found.probability[i]:.2g}",
+            "unknown" if p_astro is None else f"{p_astro[i]:.2g}",
         )
         for i in sorted({0, *listed.tolist()})
     ]
@@ -134,8 +151,22 @@ def table(found: Found, far_limit: float) -> str:
         "by chance: probability that noise alone does this or more in the "
         "time analysed"
     )
+    notes.append(_p_astro(found))
     return "\n".join(
         [*_columns(rows), *notes, "", _verdict(found, listed, far_limit)]
+    )
+
+
+def _p_astro(found: Found) -> str:
+    if found.p_astro is None:
+        return (
+            f"p_astro: the run has no {P_ASTRO}, which the task "
+            "aframe.SensitiveVolume makes where there are enough events"
+        )
+    return (
+        "p_astro: probability that the event is astrophysical, with "
+        f"{found.astro_event_rate:g} mergers per Gpc^3 and year like the "
+        "run's injections"
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from conventions.errors import UserError
 from ledger.events import EventSet
+from p_astro import Pastro
 from preprocessing.manifest import Manifest, sha256
 
 from infer.settings import SearchSettings
@@ -21,6 +22,8 @@ class Run:
         manifest: of the model repository.
         settings: with which the background was searched.
         background: the background's events and livetime ``Tb``.
+        p_astro: probability that an event is astrophysical, if the run has
+            a model of it.
     """
 
     directory: Path
@@ -28,7 +31,11 @@ class Run:
     manifest: Manifest
     settings: SearchSettings
     background: EventSet
+    p_astro: Pastro | None
 
+
+P_ASTRO = "results/sensitive_volume/p_astro.hdf5"
+"""The model of p_astro; a run with few events has none."""
 
 PIECES = {
     "training/manifest.json": "aframe.TrainLocal",
@@ -47,7 +54,8 @@ def load(directory: Path) -> Run:
 
     Raises:
         UserError: naming the piece that is missing and what makes it, or
-            the pieces that are of different networks or settings.
+            the pieces that are of different networks, settings or
+            backgrounds.
     """
     directory = Path(directory)
     if not directory.is_dir():
@@ -92,7 +100,30 @@ def load(directory: Path) -> Run:
             f"{events} has a livetime Tb of {background.Tb} s: without "
             "background there is no false-alarm rate"
         )
-    return Run(directory, weights, manifest, settings, background)
+    return Run(
+        directory,
+        weights,
+        manifest,
+        settings,
+        background,
+        _p_astro(directory / P_ASTRO, events),
+    )
+
+
+def _p_astro(path: Path, events: Path) -> Pastro | None:
+    if not path.is_file():
+        return None
+    model = Pastro.read(path)
+    made_of = model.origin.get("background_sha256", "nothing that it names")
+    found = sha256(events)
+    if made_of != found:
+        raise UserError(
+            f"{path} was made of another background (SHA-256 "
+            f"{made_of[:12]}...) than {events} ({found[:12]}...): remove "
+            f"the results in {path.parent} and run the task "
+            "aframe.SensitiveVolume again"
+        )
+    return model
 
 
 def _same_weights(checksums: Mapping[Path, str]) -> None:

@@ -3,6 +3,9 @@ import pytest
 import torch
 from infer.settings import SearchSettings
 from ledger.events import EventSet
+from p_astro import Pastro
+from p_astro.background import KdeAndPolynomialBackground
+from p_astro.foreground import KdeForeground
 from preprocessing.config import Preprocessing
 from preprocessing.manifest import InputSpec, Manifest, sha256
 
@@ -56,6 +59,23 @@ class Energy(torch.nn.Module):
         power = torch.nn.functional.avg_pool1d(x**2, self.size, self.size // 4)
         power = power / power.median(-1, keepdim=True).values
         return power.amin(1).amax(-1, keepdim=True).log()
+
+
+@pytest.fixture
+def make_p_astro():
+    """Makes a model with signals that are louder than the noise."""
+
+    def make(rate=28.0, **origin):
+        rng = np.random.default_rng(0)
+        background = KdeAndPolynomialBackground.from_arrays(
+            rng.normal(0.6, 0.2, 3000), 8 * 3600.0
+        )
+        foreground = KdeForeground.from_arrays(
+            rng.normal(2, 0.5, 3000), np.full(3000, 1e-4), 20.0, rate
+        )
+        return Pastro(foreground, background, origin)
+
+    return make
 
 
 @pytest.fixture

@@ -4,9 +4,11 @@ import json
 import h5py
 import numpy as np
 import pytest
+from conventions.errors import UserError
 from infer.search import cli, run
 from ledger.events import SECONDS_IN_YEAR, EventSet
 from matplotlib.image import imread
+from preprocessing.manifest import sha256
 
 START = 1_000_000_000
 GW150914 = 1126259462.4
@@ -158,6 +160,41 @@ def test_same_weights_are_demanded(search, write_noise, make_run):
     code, _, errors, _ = search([write_noise("H1")], directory=directory)
     assert code == 2
     assert f"000000000000... {path}" in errors
+
+
+def test_p_astro_of_the_run_is_told(
+    search, write_noise, make_run, make_p_astro
+):
+    directory = make_run()
+    path = directory / run.P_ASTRO
+    made = sha256(directory / "results/infer/background.hdf5")
+    model = make_p_astro(background_sha256=made)
+    model.write(path)
+    files = [write_noise(ifo) for ifo in ("H1", "L1")]
+    code, text, errors, output = search(files, directory=directory)
+    assert code == 0, errors
+    assert "with 28 mergers per Gpc^3 and year" in text
+    with (output / "events.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["p_astro"]) for row in rows] == pytest.approx(
+        [model(float(row["detection_statistic"])) for row in rows], rel=1e-4
+    )
+    path.unlink()
+    code, text, _, _ = search(files, directory=directory)
+    assert code == 0
+    assert f"the run has no {run.P_ASTRO}" in text
+
+
+@pytest.mark.parametrize("origin", [{}, {"background_sha256": "0" * 64}])
+def test_p_astro_of_another_background_is_refused(
+    make_run, make_p_astro, origin
+):
+    directory = make_run()
+    make_p_astro(**origin).write(directory / run.P_ASTRO)
+    with pytest.raises(UserError, match="made of another background") as e:
+        run.load(directory)
+    assert str(directory / run.P_ASTRO) in str(e.value)
+    assert "aframe.SensitiveVolume again" in str(e.value)
 
 
 def test_settings_that_differ_are_named(search, write_noise, make_run):
