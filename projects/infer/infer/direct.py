@@ -41,13 +41,13 @@ class DirectEngine:
     where no signal reaches, PSD, whitening and network are computed once.
     While the network works, a thread reads and whitens the next request.
 
-    Memory, whatever the slides' length: at most three requests of all
-    slides are held at once, in bytes ``12 N S C (p + 3 w)``, for N slides
-    of S streams and C ifos, p samples of the PSD and w samples of what is
+    Memory has a bound whatever the slides' length: three requests of all
+    slides are held at most, ``20 N S C (p + 2 w)`` bytes for N slides of S
+    streams and C ifos, p samples of the PSD and w samples of what is
     whitened (``kernel_length + fduration + (batch_size - 1) /
-    inference_sampling_rate`` seconds); the temporaries of whitening 16
-    channels, ``16 * 8 (8 p + 8 w)``; and what the network itself takes for
-    ``chunk`` kernels, on a CPU once for each thread.
+    inference_sampling_rate`` seconds); temporaries of whitening 16 channels
+    take ``16 * 64 (p + w)``, and the network what it needs for ``chunk``
+    kernels, on a CPU once for each thread.
 
     Args:
         model: directory of a training, or its ``model.pt``.

@@ -159,6 +159,36 @@ def test_memory_does_not_grow_with_length(run_dir, manifest):
     assert max(held[5:]) - held[5] < 10
 
 
+def test_memory_of_many_slides_is_bounded(run_dir, manifest):
+    """As the engine says; nothing is alike in these slides."""
+    long = dataclasses.replace(manifest, batch_size=256)
+    engine = DirectEngine(run_dir, long)
+    peak = 0.0
+
+    class Different(Endless):
+        streams = 2
+
+        def read(self, first, size):
+            nonlocal peak
+            peak = max(peak, resident())
+            return np.concatenate([super().read(first, size)] * 2) * [
+                [[1.0]],
+                [[2.0]],
+            ]
+
+    count, num_samples = 32, 200 * 256
+    warm = [Different(num_samples)]
+    list(engine.evaluate(warm))
+    before = resident()
+    slides = [Different(num_samples) for _ in range(count)]
+    held = 2**14 * 2 * 8 * count / 1e6  # what the test itself makes
+    for _ in engine.evaluate(slides):
+        peak = max(peak, resident())
+    p, w = 2048, 320 + 255 * 64
+    bound = 20 * count * 2 * 2 * (p + 2 * w) + 16 * 64 * (p + w)
+    assert peak - before < bound / 1e6 + held + 20
+
+
 def test_threads_end_with_the_evaluation(tiny, run_dir, manifest):
     """Also of one that is given up, or that fails."""
     engine = DirectEngine(run_dir, manifest)
