@@ -36,6 +36,8 @@ class TritonPythonModel:
             index = int(args["model_instance_device_id"])
             self.device = torch.device("cuda", index)
             self.chunk = 0
+            # Single precision means that on every device.
+            torch.backends.cudnn.allow_tf32 = False
         self.pool = ThreadPoolExecutor(
             number_of_cores(),
             initializer=torch.set_num_threads,
