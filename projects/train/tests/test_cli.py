@@ -25,6 +25,7 @@ OUTPUTS = [
     "manifest.json",
     "metrics.csv",
     "model.pt",
+    "plots",
     "started.json",
     "val_batch.hdf5",
 ]

@@ -70,14 +70,19 @@ def test_only_an_unfinished_run_of_the_same_settings_goes_on(run):
 
 
 def test_start_keeps_what_goes_on_and_removes_what_does_not(run):
-    for name in ("last.ckpt", "best.ckpt", "metrics.csv"):
+    names = "last.ckpt", "best.ckpt", "metrics.csv", "bad_batch-1.hdf5"
+    for name in names:
         (run.path / name).touch()
     (run.path / "notes.txt").touch()
+    (run.path / "plots").mkdir()
+    run_id = run.run_id
     run.start("digest")
     assert (run.path / "last.ckpt").exists()
+    assert run.run_id == run_id
     run.start("other")
     names = sorted(p.name for p in run.path.iterdir())
     assert names == ["notes.txt", "started.json"]
+    assert run.run_id != run_id
     run.manifest.touch()
     run.start("other")
     assert not run.manifest.exists()

@@ -1,25 +1,31 @@
 """The command line: ``python -m train fit --config CONFIG --run_dir DIR``."""
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from conventions.errors import UserError, exit_on_user_error
 from conventions.files import complete
-from lightning import Trainer
+from lightning import Callback, Trainer
 from lightning.pytorch.callbacks import (
     LearningRateMonitor,
     ModelCheckpoint,
     TQDMProgressBar,
 )
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
-from train import artifacts
+from train import artifacts, reports
+from train.callbacks import EpochSeed, FiniteLoss
 from train.checkpoints import CompleteCheckpointIO
 from train.data import SupervisedAframeDataset
 from train.logger import MetricsLogger
 from train.model import SupervisedAframe
+from train.plots import ValidationPlots
 from train.run import RunDirectory, fingerprint
+from train.wandb_logger import WandbLogger, WandbSettings
 
 
 class AframeCLI(LightningCLI):
@@ -36,6 +42,12 @@ class AframeCLI(LightningCLI):
             type=str,
             required=True,
             help="Directory for weights, checkpoints, metrics and manifest.",
+        )
+        parser.add_argument(
+            "--wandb",
+            type=WandbSettings | None,
+            default=None,
+            help="Where to show the training in Weights & Biases; null: not.",
         )
         parser.link_arguments("seed_everything", "data.init_args.seed")
         parser.link_arguments(
@@ -86,24 +98,38 @@ class AframeCLI(LightningCLI):
         else:
             resumed = None
         trainer = self.config_init[self.subcommand].trainer
-        theirs = trainer.logger
-        theirs = theirs if isinstance(theirs, list) else []
+        loggers = _several(trainer.logger)
+        callbacks = _several(trainer.callbacks)
+        callbacks += self._progress(trainer.enable_progress_bar)
         if self.subcommand == "fit":
-            keep = resumed is not None
-            theirs = [MetricsLogger(run.path, keep=keep), *theirs]
-        trainer.callbacks = [
-            *(trainer.callbacks or []),
-            *self._progress(trainer.enable_progress_bar),
-            LearningRateMonitor("step"),
-            *self._checkpoints(run.path),
-        ]
+            loggers = self._loggers(keep=resumed is not None) + loggers
+            callbacks += self._watchers()
+        trainer.callbacks = callbacks
         return super().instantiate_trainer(
             default_root_dir=str(run.path),
-            logger=theirs,
-            plugins=[*(trainer.plugins or []), CompleteCheckpointIO()],
+            logger=loggers,
+            plugins=[*_several(trainer.plugins), CompleteCheckpointIO()],
             use_distributed_sampler=False,
             **kwargs,
         )
+
+    def _loggers(self, keep: bool) -> list[Logger]:
+        """The CSV file, and W&B where it is asked for."""
+        path, wandb = self.run.path, self.config_init.fit.wandb
+        self.wandb = wandb and WandbLogger(wandb, path)
+        metrics = MetricsLogger(path, keep=keep)
+        return [metrics, self.wandb] if self.wandb else [metrics]
+
+    def _watchers(self) -> list[Callback]:
+        """What a training does beside learning."""
+        path = self.run.path
+        return [
+            LearningRateMonitor("step"),
+            EpochSeed(self.settings.seed_everything),
+            FiniteLoss(path),
+            ValidationPlots(path),
+            *self._checkpoints(path),
+        ]
 
     @staticmethod
     def _checkpoints(directory: Path) -> list[ModelCheckpoint]:
@@ -126,20 +152,30 @@ class AframeCLI(LightningCLI):
 
     def _decisive(self) -> str:
         settings = self.settings.clone()
-        for name in ("run_dir", "config", "ckpt_path"):
+        for name in ("run_dir", "config", "ckpt_path", "wandb"):
             settings.pop(name, None)
         return str(settings.as_dict())
 
     @rank_zero_only
     def before_fit(self) -> None:
         """Write the effective configuration beside the weights."""
+        if self.wandb:
+            self.wandb.start(self.run.run_id, self.settings.as_dict())
         with complete(self.run.path / "config.yaml") as temporary:
             temporary.write_text(self.dump())
 
     @rank_zero_only
     def after_fit(self) -> None:
-        """Write what export and inference need."""
+        """Write the report, and what export and inference need."""
+        reports.write(self.run.path)
         artifacts.write(self.run.path, self.model, self.datamodule)
+
+
+def _several(value: Any) -> list[Any]:
+    """What the trainer takes as one, as several, or as none."""
+    if isinstance(value, Sequence):
+        return list(value)
+    return [] if value is None or isinstance(value, bool) else [value]
 
 
 @exit_on_user_error()
@@ -149,6 +185,10 @@ def main(args: list[str] | None = None) -> None:
     Args:
         args: arguments, by default those of the process.
     """
+    given = sys.argv[1:] if args is None else args
+    if given[:1] == ["report"]:
+        reports.main(given[1:])
+        return
     AframeCLI(
         SupervisedAframe,
         SupervisedAframeDataset,

@@ -10,6 +10,8 @@ from conventions.files import complete
 from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
+METRICS = "metrics.csv"
+
 
 class MetricsLogger(Logger):
     """One row a step at which something is logged.
@@ -18,13 +20,13 @@ class MetricsLogger(Logger):
     rows of before, except those of steps that it repeats.
 
     Args:
-        run_dir: where ``metrics.csv`` is written.
+        run_dir: where the file is written.
         keep: whether to keep the rows that are there.
     """
 
     def __init__(self, run_dir: Path, keep: bool = False) -> None:
         super().__init__()
-        self.path = Path(run_dir) / "metrics.csv"
+        self.path = Path(run_dir) / METRICS
         self._rows: dict[int, dict[str, Any]] = {}
         self._earlier: dict[int, dict[str, Any]] = {}
         if keep and self.path.is_file():

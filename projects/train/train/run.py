@@ -2,12 +2,17 @@
 
 import hashlib
 import json
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from conventions.files import complete
 from lightning.pytorch.utilities import rank_zero_only
+
+from train import plots
+from train.callbacks import BAD_BATCH
+from train.logger import METRICS
 
 OUTPUTS = (
     "manifest.json",
@@ -16,7 +21,7 @@ OUTPUTS = (
     "last.ckpt",
     "batch.hdf5",
     "val_batch.hdf5",
-    "metrics.csv",
+    METRICS,
 )
 
 
@@ -70,8 +75,15 @@ class RunDirectory:
             return None
         if not self._started.is_file():
             return None
-        started = json.loads(self._started.read_text())
-        return last if started["fingerprint"] == digest else None
+        return last if self._read_started()["fingerprint"] == digest else None
+
+    @property
+    def run_id(self) -> str:
+        """Identifies a training that has started, however often it goes on."""
+        return self._read_started()["run_id"]
+
+    def _read_started(self) -> dict[str, str]:
+        return json.loads(self._started.read_text())
 
     @rank_zero_only
     def start(self, digest: str) -> None:
@@ -82,7 +94,13 @@ class RunDirectory:
         """
         if self.resumable(digest) is not None:
             return
-        for name in OUTPUTS:
-            (self.path / name).unlink(missing_ok=True)
+        # first what other processes, which start now, would continue from
+        self._started.unlink(missing_ok=True)
+        bad = Path(BAD_BATCH)
+        left = self.path.glob(f"{bad.stem}*{bad.suffix}")
+        for path in (*(self.path / name for name in OUTPUTS), *left):
+            path.unlink(missing_ok=True)
+        plots.remove(self.path)
+        started = {"fingerprint": digest, "run_id": secrets.token_hex(4)}
         with complete(self._started) as temporary:
-            temporary.write_text(json.dumps({"fingerprint": digest}) + "\n")
+            temporary.write_text(json.dumps(started) + "\n")
