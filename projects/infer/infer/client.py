@@ -26,6 +26,8 @@ CHANNEL = [
     ("grpc.max_receive_message_length", -1),
     # A new channel must not inherit how long an old one has failed.
     ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 2000),
 ]
 
 

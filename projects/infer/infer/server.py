@@ -26,7 +26,7 @@ SHARED_MEMORY_BYTES = 64 * 1024**2
 LOG_LINES = 12
 ERRORS = ("E", "error:", "supervisor:")
 # Error lines of every server that runs without a GPU.
-HARMLESS = ("CudaDriverHelper",)
+HARMLESS = ("CudaDriverHelper", "CUDA driver version is insufficient")
 
 
 @dataclass(frozen=True)

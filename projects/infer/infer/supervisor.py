@@ -37,6 +37,7 @@ LOOK_SECONDS = 2.0
 GRACE_SECONDS = 10.0
 # A server that lived this long may be started again as often as a new one.
 PROVEN_SECONDS = 600.0
+AGAIN, GIVEN_UP = b"started again\n", b"not started again\n"
 # As the kernel cuts it.
 MODEL_PROCESS = "triton_python_b"
 SHARED_MEMORY = Path("/dev/shm")
@@ -205,12 +206,19 @@ def supervise(
             code = server.returncode
             if time.monotonic() - began > PROVEN_SECONDS:
                 left = restarts
+            if not over:
+                log.write(f"supervisor: {_end(alive, code)}; ".encode())
+                log.write(AGAIN if left else GIVEN_UP)
             if over or not left:
                 return code if code >= 0 else 128 - code
             left -= 1
-            reason = "a model's process died" if alive else f"ended by {code}"
-            line = f"supervisor: {reason}; started anew, {left} more times\n"
-            log.write(line.encode())
+
+
+def _end(alive: bool, code: int) -> str:
+    """How a server ended that was to live on."""
+    if alive:
+        return "a model's process died"
+    return f"ended by signal {-code if code < 0 else code - 128}"
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import tritonclient.grpc as triton
 from conventions.errors import UserError
-from infer.server import choose_port, serve
+from infer.server import choose_port, errors_in, serve
 
 MODEL = """
 import time
@@ -200,9 +200,12 @@ def test_killed_server_is_started_again(models, owner, tmp_path, name):
         wait_until_ready(client)
         assert client.is_model_ready("echo")
     assert len(shared_memory(owner.pid)) == 2
-    assert "supervisor: " in (tmp_path / "log").read_text()
     os.kill(again[0], signal.SIGKILL)
     assert only(models, owner)
+    said = errors_in(tmp_path / "log").splitlines()
+    assert said[0].startswith("supervisor: ")
+    assert said[0].endswith("; started again")
+    assert said[1] == "supervisor: ended by signal 9; not started again"
     owner.send_signal(signal.SIGINT)
     owner.wait(30)
     assert shared_memory(owner.pid) == []
