@@ -15,6 +15,7 @@ from torch import Tensor
 
 from preprocessing.config import Preprocessing, whole_samples
 from preprocessing.manifest import WHITENED, InputSpec
+from preprocessing.q_transform import QTransform
 
 
 class Whitened(torch.nn.Module):
@@ -172,6 +173,7 @@ REPRESENTATIONS: dict[str, type[torch.nn.Module]] = {
     WHITENED: Whitened,
     "spectrum": Spectrum,
     "heterodyned": Heterodyned,
+    "q_transform": QTransform,
 }
 
 

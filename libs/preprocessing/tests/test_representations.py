@@ -145,7 +145,7 @@ def test_steps_on_single_channels_are_the_whole():
         (
             InputSpec("X", (2, 512), "wavelet"),
             "input X of the network: representation 'wavelet' is not one of "
-            "whitened, spectrum, heterodyned",
+            "whitened, spectrum, heterodyned, q_transform",
         ),
         (InputSpec("X", (2, 500)), r"shape \(2, 500\): .* has \(2, 512\)"),
         (
