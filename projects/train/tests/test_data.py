@@ -18,7 +18,8 @@ def test_batches_are_functions_of_seed_and_number(settings):
         batches.append([data.train_set[i] for i in (0, 1)])
     one, two, three = batches
     assert torch.equal(one[1]["X"], two[1]["X"])
-    assert torch.equal(one[1]["polarizations"], two[1]["polarizations"])
+    drawn = [batch[1]["drawn"]["polarizations"] for batch in (one, two)]
+    assert torch.equal(*drawn)
     assert not torch.equal(one[0]["X"], one[1]["X"])
     assert not torch.equal(one[0]["X"], three[0]["X"])
     X, y = first.training_batch(one[0], step=0)
@@ -34,7 +35,7 @@ def test_fraction_of_signals(settings):
     data.setup()
     batch = data.train_set[0]
     assert len(batch["rows"]) / 1000 == pytest.approx(0.3, abs=0.05)
-    assert len(batch["polarizations"]) == len(batch["rows"])
+    assert len(batch["drawn"]["polarizations"]) == len(batch["rows"])
 
 
 def test_epochs_go_on_where_the_last_stopped():
@@ -109,7 +110,7 @@ def test_settings_that_contradict_each_other(settings, changes, message):
         ({"waveforms_dir": "/nowhere"}, "no /nowhere/train_waveforms.hdf5"),
         ({"sample_rate": 512}, "sample_rate: 512 Hz in the configuration"),
         ({"ifos": ["H1", "V1"]}, "has no data of V1"),
-        ({"kernel_length": 6}, "waveforms of 1024 samples, shorter"),
+        ({"kernel_length": 6}, "waveforms of training have 1024 samples, shorter"),
         ({"min_valid_duration": 195}, "no stretch of training background"),
         ({"min_valid_duration": 5}, "valid_livetime cannot be reached"),
         ({"valid_livetime": 1e5}, "valid_livetime cannot be reached"),

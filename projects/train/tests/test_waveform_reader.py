@@ -19,7 +19,7 @@ def test_rows(path):
     assert (reader.count, reader.size) == (30, 4 * RATE)
     assert reader.coalescence == round(3.5 * RATE)
     reader = pickle.loads(pickle.dumps(reader))
-    rows = [7, 3, 7, 29]
+    rows = [7, 8, 9, 3, 7, 29, 0, 1]
     found = reader.read(rows)
     assert found.dtype == np.float32
     with h5py.File(path) as file:
@@ -61,10 +61,3 @@ def test_empty_file(tmp_path):
         file["waveforms/plus"] = np.zeros((0, 1024))
     with pytest.raises(UserError, match="has no waveforms"):
         WaveformReader(path, ("plus",), RATE)
-
-
-def test_too_short(path):
-    reader = WaveformReader(path, ("plus",), RATE)
-    reader.check_length(1024, "kernel_length")
-    with pytest.raises(UserError, match="shorter than the 1025 of kernel_len"):
-        reader.check_length(1025, "kernel_length")

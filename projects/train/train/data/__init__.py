@@ -1,5 +1,21 @@
-"""Data modules: from files to batches of kernels and labels."""
+"""Data modules: from files to batches of inputs and labels."""
 
-from train.data.supervised import SupervisedAframeDataset
+from train.data.autoencoder import AutoencoderDataset
+from train.data.base import AframeDataset
+from train.data.supervised import (
+    SupervisedAframeDataset,
+    SupervisedFrequencyDomainDataset,
+    SupervisedHeterodynedDataset,
+    SupervisedMultiModalDataset,
+    SupervisedTimeSpectrogramDataset,
+)
 
-__all__ = ["SupervisedAframeDataset"]
+__all__ = [
+    "AframeDataset",
+    "AutoencoderDataset",
+    "SupervisedAframeDataset",
+    "SupervisedFrequencyDomainDataset",
+    "SupervisedHeterodynedDataset",
+    "SupervisedMultiModalDataset",
+    "SupervisedTimeSpectrogramDataset",
+]

@@ -9,6 +9,9 @@ import h5py
 import numpy as np
 from conventions.errors import UserError
 
+PIECE = 2**22
+"""Samples that are read at once to check them."""
+
 
 @dataclass(frozen=True)
 class Stretch:
@@ -88,6 +91,35 @@ def _check(path: Path, ifos: Sequence[str], sample_rate: float) -> Stretch:
     if len(set(starts.values())) > 1:
         raise UserError(f"{path} has channels of unequal starts: {starts}")
     return Stretch(path, 0, next(iter(sizes.values())))
+
+
+def check_finite(stretches: Sequence[Stretch], ifos: Sequence[str]) -> None:
+    """Read background, and refuse what is no number.
+
+    Args:
+        stretches: to read.
+        ifos: datasets to read.
+
+    Raises:
+        UserError: naming the file and the GPS time of the first such
+            sample.
+    """
+    for stretch in stretches:
+        with h5py.File(stretch.path) as file:
+            for ifo in ifos:
+                dataset = file[ifo]
+                for start in range(stretch.start, stretch.stop, PIECE):
+                    stop = min(start + PIECE, stretch.stop)
+                    wrong = ~np.isfinite(dataset[start:stop])
+                    if not wrong.any():
+                        continue
+                    sample = start + int(wrong.argmax())
+                    attrs = dataset.attrs
+                    time = attrs["x0"] + sample * attrs["dx"]
+                    raise UserError(
+                        f"{stretch.path}: {ifo} has samples that are not "
+                        f"finite, the first at GPS time {time:.3f}"
+                    )
 
 
 def hold_out(

@@ -1,4 +1,4 @@
-"""The training set: numbered batches of background and polarizations."""
+"""The training set: numbered batches of background and signals."""
 
 from collections.abc import Callable, Iterator
 from typing import TypedDict
@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from train.data.background import RandomKernels
-from train.waveforms.reader import WaveformReader
+from train.waveforms.sampler import Drawn, WaveformSampler
 
 
 class TrainingBatch(TypedDict):
@@ -18,13 +18,13 @@ class TrainingBatch(TypedDict):
     Attributes:
         index: number of the batch since the start of the training.
         X: background of shape ``(batch, ifo, time)``.
-        polarizations: of shape ``(signal, polarization, time)``.
+        drawn: what makes up the signals.
         rows: sample of each signal, of shape ``(signal,)``.
     """
 
     index: int
     X: Tensor
-    polarizations: Tensor
+    drawn: Drawn
     rows: Tensor
 
 
@@ -36,7 +36,7 @@ class TrainingBatches(Dataset[TrainingBatch]):
 
     Args:
         kernels: source of background.
-        waveforms: source of polarizations.
+        waveforms: source of signals.
         batch_size: samples in a batch.
         waveform_prob: probability that a sample carries a signal.
         seed: entropy, of which different ranks have different ones.
@@ -45,7 +45,7 @@ class TrainingBatches(Dataset[TrainingBatch]):
     def __init__(
         self,
         kernels: RandomKernels,
-        waveforms: WaveformReader,
+        waveforms: WaveformSampler,
         batch_size: int,
         waveform_prob: float,
         seed: tuple[int, ...],
@@ -57,16 +57,15 @@ class TrainingBatches(Dataset[TrainingBatch]):
         self.seed = seed
 
     def __getitem__(self, index: int) -> TrainingBatch:
-        """Read batch ``index``."""
+        """Draw batch ``index``."""
         rng = np.random.default_rng((*self.seed, index))
         X = self.kernels.draw(self.batch_size, rng)
         carries = rng.random(self.batch_size) < self.waveform_prob
         rows = np.flatnonzero(carries)
-        chosen = rng.integers(self.waveforms.count, size=len(rows))
         return {
             "index": index,
             "X": torch.from_numpy(X),
-            "polarizations": torch.from_numpy(self.waveforms.read(chosen)),
+            "drawn": self.waveforms.draw(len(rows), rng),
             "rows": torch.from_numpy(rows),
         }
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import h5py
@@ -65,23 +66,12 @@ class WaveformReader:
     def __getstate__(self) -> dict[str, object]:
         return self.__dict__ | {"_datasets": None}
 
-    def check_length(self, size: int, what: str) -> None:
-        """Require that waveforms have at least ``size`` samples.
-
-        Raises:
-            UserError: if they are shorter, naming ``what`` is longer.
-        """
-        if self.size < size:
-            raise UserError(
-                f"{self.path} has waveforms of {self.size} samples, shorter "
-                f"than the {size} of {what}"
-            )
-
     def read(self, rows: Sequence[int]) -> np.ndarray:
         """Read some waveforms.
 
         Args:
-            rows: indices in any order, with or without repeats.
+            rows: indices in any order, with or without repeats; those
+                that follow each other in the file are read at once.
 
         Returns:
             Waveforms of shape ``(row, channel, time)``, float32.
@@ -89,9 +79,14 @@ class WaveformReader:
         if self._datasets is None:
             file = h5py.File(self.path, rdcc_nbytes=0)
             self._datasets = [file["waveforms"][name] for name in self.names]
+        rows = np.asarray(rows, dtype=int)
         shape = (len(rows), len(self.names), self.size)
         out = np.empty(shape, dtype=np.float32)
-        for i, row in enumerate(rows):
+        breaks = np.flatnonzero(np.diff(rows) != 1) + 1
+        edges = [0, *breaks.tolist(), len(rows)] if len(rows) else []
+        for first, stop in pairwise(edges):
+            start = int(rows[first])
+            some = slice(start, start + stop - first)
             for channel, dataset in enumerate(self._datasets):
-                out[i, channel] = dataset[int(row)]
+                out[first:stop, channel] = dataset[some]
         return out

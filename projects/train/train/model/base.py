@@ -1,21 +1,23 @@
-"""Lightning modules: loss, validation and optimisation."""
+"""What all Lightning modules share: validation and optimisation."""
 
 import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
 
 import torch
-from lightning import LightningModule
+from lightning import Callback, LightningModule
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import OneCycleLR
 
 from train.metrics import TimeSlideAUROC
 
 
-class SupervisedAframe(LightningModule):
-    """A network trained to tell kernels with a signal from those without.
+class AframeModule(LightningModule, ABC):
+    """A network that scores kernels, and how it is trained.
 
     Args:
-        arch: maps kernels of shape ``(batch, ifo, time)`` to logits of
-            shape ``(batch,)``.
+        arch: the network; its arguments are the inputs of the data.
         metric: of the validation, logged as ``valid_auroc``.
         learning_rate: peak of the one-cycle schedule for one device; it is
             multiplied by the number of devices.
@@ -38,23 +40,56 @@ class SupervisedAframe(LightningModule):
         self.pct_lr_ramp = pct_lr_ramp
         self.weight_decay = weight_decay
 
-    def forward(self, X: Tensor) -> Tensor:
-        """Logits of kernels, of shape ``(batch,)``."""
-        return self.arch(X)
+    @property
+    def network(self) -> nn.Module:
+        """Maps inputs to statistics of shape ``(batch,)``: what is exported.
 
-    def training_step(self, batch: tuple[Tensor, Tensor]) -> Tensor:
-        """Binary cross-entropy of a batch of kernels and labels."""
-        X, y = batch
-        loss = nn.functional.binary_cross_entropy_with_logits(self(X), y)
+        By default that is ``arch``.
+        """
+        return self.arch
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Detection statistics of kernels, of shape ``(batch,)``.
+
+        Args:
+            inputs: of the network, each of shape ``(batch, ...)``.
+        """
+        return self.network(*inputs)
+
+    @abstractmethod
+    def loss(self, inputs: Sequence[Tensor], y: Tensor) -> Tensor:
+        """What is minimised.
+
+        Args:
+            inputs: of the network, each of shape ``(batch, ...)``.
+            y: labels of shape ``(batch,)``.
+
+        Returns:
+            A scalar.
+        """
+
+    def training_step(self, batch: Sequence[Tensor]) -> Tensor:
+        """Loss of a batch: all inputs, then the labels."""
+        *inputs, y = batch
+        loss = self.loss(inputs, y)
         self.log("train_loss", loss, on_step=True, prog_bar=True)
         return loss
 
-    def validation_step(self, batch: tuple[Tensor, Tensor]) -> None:
-        """Score a piece of background and the signals in it."""
-        background, foreground = batch
-        scores = self.score(background), self.score(foreground)
+    def validation_step(self, batch: Sequence[Tensor]) -> None:
+        """Score a piece of background and the signals in it.
+
+        Args:
+            batch: pairs of background and foreground, one for each input.
+        """
+        scores = self.score(*batch[::2]), self.score(*batch[1::2])
         self.metric.update(*scores)
-        self.show_scores(*scores, background, foreground)
+        if self._watchers():
+            self.show_scores(*scores, *batch)
+
+    def _watchers(self) -> list[Callback]:
+        """Callbacks that want to see validation scores."""
+        callbacks = self.trainer.callbacks
+        return [c for c in callbacks if hasattr(c, "on_validation_score")]
 
     def show_scores(self, *tensors: Tensor) -> None:
         """Show callbacks what was scored, and how.
@@ -72,37 +107,44 @@ class SupervisedAframe(LightningModule):
                 network predicts its inputs, each prediction. A batch may
                 have no rows of either kind.
         """
-        for callback in self.trainer.callbacks:
-            hook = getattr(callback, "on_validation_score", None)
-            if hook is not None:
-                hook(self.trainer, self, *tensors)
+        for callback in self._watchers():
+            callback.on_validation_score(self.trainer, self, *tensors)
 
-    def score(self, X: Tensor) -> Tensor:
-        """Logits of kernels of shape ``(row, column, ifo, time)``.
+    def score(self, *inputs: Tensor) -> Tensor:
+        """Detection statistics of kernels in rows and columns.
+
+        Args:
+            inputs: of the network, each of shape ``(row, column, ...)``;
+                there may be no rows.
 
         Returns:
-            Logits of shape ``(row, column)``.
+            Statistics of shape ``(row, column)``.
         """
-        if len(X) == 0:
-            return X.new_zeros(X.shape[:2])
-        return self(X.flatten(0, 1)).view(X.shape[:2])
+        shape = inputs[0].shape[:2]
+        if not len(inputs[0]):
+            return inputs[0].new_zeros(shape)
+        return self(*(X.flatten(0, 1) for X in inputs)).view(shape)
 
     def on_validation_epoch_end(self) -> None:
         """Log the score and forget the epoch's."""
         self.log("valid_auroc", self.metric.compute(), prog_bar=True)
         self.metric.reset()
 
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Parameters and what of AdamW differs for them, by default all."""
+        return [{"params": list(self.parameters())}]
+
     def configure_optimizers(self) -> dict[str, object]:
         """AdamW under a one-cycle schedule."""
         peak = self.learning_rate * self.trainer.world_size
         optimizer = torch.optim.AdamW(
-            self.parameters(), lr=peak, weight_decay=self.weight_decay
+            self.parameter_groups(), lr=peak, weight_decay=self.weight_decay
         )
         # OneCycleLR divides by the length of the ramp less one step
         steps = max(4, self._total_steps())
         scheduler = OneCycleLR(
             optimizer,
-            max_lr=peak,
+            max_lr=[group["lr"] for group in optimizer.param_groups],
             pct_start=max(self.pct_lr_ramp, 2 / steps),
             total_steps=steps,
         )
