@@ -55,6 +55,7 @@ class SlideSequence:
         self._replayed = -(-layout.state_size // layout.update_size)
         self._given = 0
         self._expected = 0
+        self._shape: tuple[int, ...] = ()
         self.start()
 
     def start(self) -> None:
@@ -94,13 +95,15 @@ class SlideSequence:
         number = self._sent
         first = self.layout.first_sample(number)
         strain = self.slide.read(first, self.layout.update_size)
+        if number == self._first:
+            self._shape = strain.shape
         self._sent += 1
         last = number == self.layout.num_requests - 1
         return Request(number, strain, number == self._first, last)
 
     def zeros(self) -> NDArray[np.float32]:
-        """What has the shape of a request's strain and holds nothing."""
-        return np.zeros_like(self.slide.read(0, self.layout.update_size))
+        """What has the shape of the strain sent first and holds nothing."""
+        return np.zeros(self._shape, np.float32)
 
     def accept(
         self, number: int, values: NDArray[np.float32]

@@ -97,15 +97,16 @@ def test_requests_under_way_are_bounded(tiny, address, manifest):
 
 
 class Fails(ArraySlide):
-    """Fails, or gives something else, from a request on."""
+    """Fails for ever, or gives something else, from a request on."""
 
     def __init__(self, strain, instead):
         super().__init__(strain)
-        self.instead = instead
+        self.instead, self.bad = instead, False
 
     def read(self, first, size):
         data = super().read(first, size)
-        return data if first < 4000 else self.instead(data)
+        self.bad = self.bad or first >= 4000
+        return self.instead(data) if self.bad else data
 
 
 def two_streams(data):
