@@ -8,29 +8,23 @@ LONGEST_PAUSE = 5.0
 FORGOTTEN = (
     "no state of sequence",
     "must specify the START flag",
-    "timeout of the corresponding sequence",
 )
 # What a server says that is of no more use to anybody, or not to us.
 BROKEN = (
     "is not healthy",
-    "stopped accepting new inference requests",
-    "server exiting",
-    "unable to find shared memory region",
+    "Server is stopping",
+    "Unable to find shared memory region",
 )
-
-
-def _contains(message: str, phrases: tuple[str, ...]) -> bool:
-    return any(phrase.lower() in message.lower() for phrase in phrases)
 
 
 def is_broken(message: str) -> bool:
     """Whether a server that says so is of no more use as it is."""
-    return _contains(message, BROKEN)
+    return any(phrase in message for phrase in BROKEN)
 
 
 def is_forgotten(message: str) -> bool:
     """Whether a server that says so has lost the sequence alone."""
-    return _contains(message, FORGOTTEN)
+    return any(phrase in message for phrase in FORGOTTEN)
 
 
 def pause(failures: int) -> None:
