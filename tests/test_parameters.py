@@ -19,11 +19,15 @@ CLASSES = {
     for module in (tasks, sandbox)
     for name in module.__all__
 }
-LAWS_OWN = {
-    name
-    for base in (law_package.Task, law_package.LocalWorkflow)
-    for name, _ in base.get_params()
-} - {"workflow"}
+LAWS_BASES = (
+    law_package.Task,
+    law_package.LocalWorkflow,
+    law_package.slurm.SlurmWorkflow,
+)
+LAWS_OWN = {name for base in LAWS_BASES for name, _ in base.get_params()} - {
+    *("workflow", "parallel_jobs", "retries", "cancel_jobs"),
+    "slurm_partition",
+}
 UNITLESS = {"snr_threshold"}
 
 

@@ -106,8 +106,8 @@ def message_of(result):
         ("[luigi_base]\nhighpass = forty\n", "'forty' is not a number"),
         ("[luigi_FetchTest]\nsource = moon\n", "moon"),
         (
-            "[luigi_FetchTest]\nworkflow = htcondor\n",
-            "workflow: 'htcondor' is not accepted, only local",
+            "[luigi_FetchTest]\nworkflow = pbs\n",
+            "workflow: 'pbs' is not accepted, only local",
         ),
     ],
 )

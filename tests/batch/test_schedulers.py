@@ -1,0 +1,70 @@
+"""Workflows on batch systems that really run."""
+
+import json
+import os
+import signal
+
+
+def test_branches_run_as_jobs(batch):
+    """Twenty of them, and one that fails twice before it succeeds."""
+    result = batch.law("--count", 20, "--failures", json.dumps({"7": 2}))
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert [batch.runs(i) for i in range(20)] == [1] * 7 + [3] + [1] * 12
+    expected = {f"Probe_{i}.log" for i in range(20)}
+    assert batch.logs() == expected | {
+        "Probe_7_retry1.log",
+        "Probe_7_retry2.log",
+    }
+    first = batch.jobs() / "logs" / "Probe_7.log"
+    assert "attempt 1 of branch 7" in first.read_text()
+    assert str(first) in result.stdout
+    again = batch.law("--count", 20)
+    assert again.returncode == 0
+    assert "submit" not in again.stdout
+
+
+def test_a_job_gets_what_is_listed(batch, write_config):
+    config = write_config(
+        '[luigi_jobs]\nenvironment = ["GREETING"]\n', base="base.cfg"
+    )
+    batch.environment |= {
+        "LAW_CONFIG_FILE": os.path.relpath(config),
+        "GREETING": "hello, $HOME; 'a'",
+    }
+    memory = ["--request-memory", "0.25G"]
+    result = batch.law("--count", 1, *memory, "--request-time", 5)
+    assert result.returncode == 0, result.stdout + result.stderr
+    found = batch.done(0)
+    assert found["memory"] == 256
+    assert found["environment"]["GREETING"] == "hello, $HOME; 'a'"
+    assert found["environment"]["LAW_CONFIG_FILE"] == str(config)
+    assert "NOT_FOR_JOBS" not in found["environment"]
+
+
+def test_law_that_was_killed_finds_its_jobs(batch, wait):
+    arguments = ["--count", 3, "--seconds", 5]
+    process = batch.start(*arguments)
+    wait(lambda: any(map(batch.runs, range(3))))
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    before = {job["job_id"] for job in batch.record().values()}
+    assert len(before) == 3
+    result = batch.law(*arguments)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "submit" not in result.stdout
+    assert [batch.runs(i) for i in range(3)] == [1, 1, 1]
+
+
+def test_jobs_are_cancelled(batch, wait):
+    """At most two at once; a law that was interrupted leaves them."""
+    arguments = ["--count", 3, "--seconds", 600, "--parallel-jobs", 2]
+    process = batch.start(*arguments)
+    wait(lambda: any(map(batch.runs, range(3))))
+    assert len(batch.queue()) == 2
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) != 0
+    assert len(batch.queue()) == 2
+    result = batch.law(*arguments, "--cancel-jobs")
+    assert result.returncode == 0, result.stdout + result.stderr
+    wait(lambda: not batch.queue())
+    assert not any(map(batch.done, range(3)))
