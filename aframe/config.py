@@ -38,6 +38,13 @@ VARIABLES = (
 )
 """Environment variables that mean something to aframe."""
 
+JOB_VARIABLES = (
+    *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL"),
+    *("PYTHONPATH", "LD_LIBRARY_PATH", "LAW_HOME"),
+    *("OMP_NUM_THREADS", "OMP_WAIT_POLICY"),
+)
+"""Environment variables that every job sees, where they are set."""
+
 SANDBOXES = ("local", "apptainer")
 
 _VARIABLE = re.compile(r"\$\{?(\w+)\}?")
@@ -84,6 +91,25 @@ class paths(luigi.Config):  # noqa: N801 (the name of the config section)
             return beside_config(getattr(self, name))
         variable = DIRECTORY_VARIABLES[name]
         return absolute(os.environ.get(variable) or f"${variable}")
+
+
+class jobs(luigi.Config):  # noqa: N801 (the name of the config section)
+    """What all jobs of batch systems share."""
+
+    environment = luigi.ListParameter(
+        default=(),
+        description="names of environment variables that jobs see, beside "
+        "AFRAME_* and a few of the system's; on HTCondor anyone can read "
+        "their values",
+    )
+
+
+class slurm(luigi.Config):  # noqa: N801 (the name of the config section)
+    """What all jobs of Slurm share."""
+
+    account = luigi.Parameter(
+        default="", description="what jobs are charged to; empty: the default"
+    )
 
 
 def absolute(value: str | Path, base: Path | None = None) -> Path:
@@ -274,6 +300,43 @@ def forwarded_environment() -> dict[str, str]:
     if file is not None:
         env["LAW_CONFIG_FILE"] = str(file)
     return env
+
+
+def job_variables() -> list[str]:
+    """Environment variables that the jobs of a batch system see.
+
+    Returns:
+        Names of all ``AFRAME_*`` variables, of ``environment`` of
+        ``[luigi_jobs]``, and of those that a process cannot do without;
+        only such as are set.
+    """
+    wanted = [name for name in os.environ if name.startswith("AFRAME_")]
+    wanted += [*jobs().environment, *JOB_VARIABLES]
+    return sorted({name for name in wanted if name in os.environ})
+
+
+def job_settings() -> dict[str, str]:
+    """Environment variables that jobs get with another value.
+
+    Returns:
+        ``LAW_CONFIG_FILE`` as an absolute path, for a job starts elsewhere;
+        the directories of ``AFRAME_*`` and ``LAW_HOME`` likewise.
+    """
+    directories = (
+        *DIRECTORY_VARIABLES.values(),
+        "AFRAME_CONTAINER_ROOT",
+        "AFRAME_TRITON_ROOT",
+        "LAW_HOME",
+    )
+    settings = {
+        name: str(absolute(os.environ[name]))
+        for name in directories
+        if os.environ.get(name)
+    }
+    file = config_file()
+    if file is not None:
+        settings["LAW_CONFIG_FILE"] = str(file.absolute())
+    return settings
 
 
 def forwarded_directories() -> list[Path]:

@@ -1,7 +1,6 @@
 """Batch systems for tests, where one is running."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys

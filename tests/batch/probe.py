@@ -7,8 +7,12 @@ from pathlib import Path
 from typing import ClassVar
 
 from aframe.base import AframeTask
-from aframe.parameters import DictParameter, FloatParameter, IntParameter
-from aframe.parameters import PathParameter
+from aframe.parameters import (
+    DictParameter,
+    FloatParameter,
+    IntParameter,
+    PathParameter,
+)
 from aframe.targets import FileTarget
 from aframe.workflows import AframeWorkflow
 

@@ -9,9 +9,10 @@ from law.workflow.local import LocalWorkflowProxy
 
 from aframe import config, targets
 from aframe.base import AframeTask
+from aframe.workflows.slurm import SlurmJobs
 
-WORKFLOWS = ("local",)
-"""Accepted values of ``workflow``; batch systems join here."""
+WORKFLOWS = ("local", "slurm")
+"""Accepted values of ``workflow``."""
 
 
 class WorkflowParameter(luigi.Parameter):
@@ -34,8 +35,7 @@ class WorkflowParameter(luigi.Parameter):
             return law.NO_STR
         if x not in WORKFLOWS:
             raise UserError(
-                f"workflow: {x!r} is not accepted, only "
-                f"{', '.join(WORKFLOWS)} at present"
+                f"workflow: {x!r} is not accepted, only {', '.join(WORKFLOWS)}"
             )
         return x
 
@@ -55,7 +55,7 @@ class _LocalProxy(LocalWorkflowProxy):
         pass
 
 
-class AframeWorkflow(AframeTask, law.LocalWorkflow):
+class AframeWorkflow(AframeTask, SlurmJobs, law.LocalWorkflow):
     """A workflow whose branches depend on a list of segments.
 
     Until the segments are known, the workflow has one placeholder branch.
