@@ -45,6 +45,12 @@ JOB_VARIABLES = (
 )
 """Environment variables that every job sees, where they are set."""
 
+WANDB_VARIABLES = (
+    *("WANDB_API_KEY", "WANDB_BASE_URL", "WANDB_MODE"),
+    *("WANDB_ENTITY", "WANDB_PROJECT"),
+)
+"""Environment variables of Weights & Biases that a container sees."""
+
 SANDBOXES = ("local", "apptainer")
 
 _VARIABLE = re.compile(r"\$\{?(\w+)\}?")
@@ -91,6 +97,38 @@ class paths(luigi.Config):  # noqa: N801 (the name of the config section)
             return beside_config(getattr(self, name))
         variable = DIRECTORY_VARIABLES[name]
         return absolute(os.environ.get(variable) or f"${variable}")
+
+
+class wandb(luigi.Config):  # noqa: N801 (the name of the config section)
+    """Weights & Biases, which shows trainings.
+
+    The key is no setting: it comes from ``WANDB_API_KEY``.
+    """
+
+    enabled = luigi.BoolParameter(
+        default=False, description="show all trainings there"
+    )
+    project = luigi.Parameter(
+        default="", description="empty: WANDB_PROJECT, or aframe"
+    )
+    entity = luigi.Parameter(
+        default="", description="user or team; empty: WANDB_ENTITY"
+    )
+    name = luigi.Parameter(
+        default="", description="of the run; empty: an invented one"
+    )
+    group = luigi.Parameter(default="", description="of runs")
+    tags = luigi.Parameter(
+        default="", description="of the run, separated by commas"
+    )
+
+    def settings(self) -> dict[str, str | list[str]]:
+        """What is given of where a run is shown, by name."""
+        names = ("project", "entity", "name", "group")
+        given = {name: getattr(self, name) for name in names}
+        tags = [tag.strip() for tag in self.tags.split(",")]
+        given["tags"] = [tag for tag in tags if tag]
+        return {name: value for name, value in given.items() if value}
 
 
 class jobs(luigi.Config):  # noqa: N801 (the name of the config section)
@@ -289,11 +327,11 @@ def forwarded_environment() -> dict[str, str]:
     """What a container sees of this process's environment.
 
     Returns:
-        All ``AFRAME_*`` variables, ``TMPDIR`` and ``CUDA_VISIBLE_DEVICES``
-        where set, and ``LAW_CONFIG_FILE`` as an absolute path.
+        All ``AFRAME_*`` variables, ``TMPDIR``, ``CUDA_VISIBLE_DEVICES`` and
+        W&B's where set, and ``LAW_CONFIG_FILE`` as an absolute path.
     """
     env = {k: v for k, v in os.environ.items() if k.startswith("AFRAME_")}
-    for name in ("TMPDIR", "CUDA_VISIBLE_DEVICES"):
+    for name in ("TMPDIR", "CUDA_VISIBLE_DEVICES", *WANDB_VARIABLES):
         if name in os.environ:
             env[name] = os.environ[name]
     file = config_file()

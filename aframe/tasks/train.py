@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 
 from conventions.errors import UserError
 
-from aframe import config, targets
+from aframe import config, devices, targets
 from aframe.base import AframeTask
 from aframe.parameters import (
+    BoolParameter,
     FloatParameter,
     IntParameter,
     ListParameter,
@@ -84,9 +85,14 @@ class PreprocessingParameters:
 
 
 class TrainLocal(PreprocessingParameters, AframeTask):
-    """Train the network in a process of this machine."""
+    """Train the network in a process of this machine.
+
+    Attributes:
+        program: the module that is run, and its subcommand.
+    """
 
     project = "train"
+    program: ClassVar[tuple[str, ...]] = ("train", "fit")
     reqs: ClassVar = {
         "background": FetchTrain,
         "waveforms": TrainingWaveforms,
@@ -106,6 +112,13 @@ class TrainLocal(PreprocessingParameters, AframeTask):
     run_dir = PathParameter(
         default=None,
         description="where the outputs go; empty: the run's directory",
+    )
+
+    use_wandb = BoolParameter(
+        default=False,
+        significant=False,
+        description="show the training in Weights & Biases, as [luigi_wandb] "
+        "or --wandb-project, --wandb-name and the like say",
     )
 
     @property
@@ -151,12 +164,25 @@ class TrainLocal(PreprocessingParameters, AframeTask):
         if self.psd_length is not None:
             data["psd_length"] = self.psd_length
         return [
-            *(sys.executable, "-m", "train", "fit"),
+            *(sys.executable, "-m", *self.program),
             *("--config", str(self.yaml_file())),
             *("--run_dir", str(self.run_directory)),
             *("--seed_everything", str(self.seed)),
             *(f"--data.{key}={_yaml(value)}" for key, value in data.items()),
+            *self.outer_arguments(),
         ]
+
+    def outer_arguments(self) -> list[str]:
+        """Arguments of where the training runs and where it is shown."""
+        arguments = []
+        if self.gpus:
+            count = len(devices.names(self.gpus))
+            arguments.append("--trainer.accelerator=gpu")
+            arguments.append(f"--trainer.devices={count}")
+        wandb = config.wandb()
+        if self.use_wandb or wandb.enabled:
+            arguments.append(f"--wandb={_yaml(wandb.settings())}")
+        return arguments
 
     def run(self) -> None:
         """Run the command.
@@ -168,7 +194,8 @@ class TrainLocal(PreprocessingParameters, AframeTask):
         command = self.command()
         environment = config.process_environment()
         if self.gpus:
-            environment["CUDA_VISIBLE_DEVICES"] = self.gpus
+            visible = ",".join(devices.names(self.gpus))
+            environment[devices.VISIBLE] = visible
         code = subprocess.run(command, env=environment, check=False).returncode
         if code == 2:
             raise UserError("the training stopped: its message is above")

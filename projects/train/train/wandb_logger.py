@@ -28,14 +28,14 @@ class WandbSettings:
     them, such as ``WANDB_MODE=offline``.
 
     Attributes:
-        project: of W&B.
+        project: of W&B; by default ``WANDB_PROJECT``, or aframe.
         name: of the run; by default W&B invents one.
         group: of the run, such as those of one search.
         entity: user or team that owns the project.
         tags: of the run.
     """
 
-    project: str = "aframe"
+    project: str | None = None
     name: str | None = None
     group: str | None = None
     entity: str | None = None
@@ -64,7 +64,8 @@ class WandbLogger(Logger):
     @property
     def name(self) -> str:
         """The project."""
-        return self.settings.project
+        default = os.environ.get("WANDB_PROJECT") or "aframe"
+        return self.settings.project or default
 
     @property
     def version(self) -> str:
@@ -98,6 +99,8 @@ class WandbLogger(Logger):
             if f"WANDB_{name.upper()}" not in os.environ
         }
         options = asdict(self.settings) | {
+            "project": self.name,
+            "tags": self.settings.tags or None,  # or those of WANDB_TAGS
             "id": run_id,
             "resume": "allow",
             "dir": str(self.run_dir),
