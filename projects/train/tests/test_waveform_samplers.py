@@ -111,8 +111,13 @@ def test_conversions():
     chi = parameters.aligned_spins(given)
     torch.testing.assert_close(chi["chi_1"], torch.tensor([-0.5]))
     torch.testing.assert_close(chi["chi_2"], torch.tensor([0.2]))
-    ratio = {"mass_1": torch.tensor([30.0]), "mass_ratio": torch.tensor(0.5)}
-    assert parameters.mass_2_from_ratio(ratio)["mass_2"] == 15
+    quantiles = {
+        "mass_1": torch.full((3,), 30.0),
+        "quantile": torch.tensor([0.0, 0.5, 1.0]),
+    }
+    masses = parameters.LighterMass(minimum=5.0, index=1.0)(quantiles)
+    expected = torch.tensor([5, (0.5 * (25 + 900)) ** 0.5, 30])
+    torch.testing.assert_close(masses["mass_2"], expected)
 
 
 def test_prior_mistakes():

@@ -3,25 +3,29 @@
 import platform
 import subprocess
 import warnings
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 import h5py
 import torch
 from conventions.files import complete
-from preprocessing.manifest import InputSpec, Manifest, sha256
+from preprocessing.manifest import Manifest, sha256
 from torch import Tensor
 
-from train.data.supervised import SupervisedAframeDataset
-from train.model import SupervisedAframe
+from train.data import AframeDataset
+from train.model import AframeModule
 
 PACKAGES = ("torch", "ml4gw", "lightning", "numpy", "h5py", "train")
 
 
-def write(
-    run_dir: Path, model: SupervisedAframe, data: SupervisedAframeDataset
-) -> None:
+def write(run_dir: Path, model: AframeModule, data: AframeDataset) -> None:
     """Write the traced weights, example batches and, last, the manifest.
+
+    Datasets of ``batch.hdf5`` are the inputs by the names of the manifest
+    (a single one is ``X``), and the labels ``y``; those of
+    ``val_batch.hdf5`` are ``background`` and ``foreground``, followed by the
+    name of the input where there are several.
 
     Args:
         run_dir: holds ``best.ckpt``, whose weights are exported.
@@ -33,33 +37,38 @@ def write(
     )
     model.load_state_dict(best["state_dict"])
     model = model.cpu().eval()
-    X, y = data.training_batch(data.train_set[0], step=0)
-    write_arrays(run_dir / "batch.hdf5", X=X, y=y)
-    background, foreground = data.validation_batch(data.valid_set[0])
+    several = len(data.inputs) > 1
+    names = [spec.name for spec in data.inputs] if several else ["X"]
+    *X, y = data.training_batch(data.train_set[0], step=0)
+    batch = dict(zip(names, X, strict=True))
+    write_arrays(run_dir / "batch.hdf5", **batch, y=y)
+    pairs = data.validation_batch(data.valid_set[0])
+    ends = [f"_{name}" for name in names] if several else [""]
+    kinds = [f"{k}{end}" for end in ends for k in ("background", "foreground")]
     write_arrays(
-        run_dir / "val_batch.hdf5",
-        background=background,
-        foreground=foreground,
+        run_dir / "val_batch.hdf5", **dict(zip(kinds, pairs, strict=True))
     )
     weights = run_dir / "model.pt"
-    trace(model.arch, X, weights)
+    trace(model.network.eval(), X, weights)
     Manifest(
         preprocessing=data.config,
         left_pad=data.left_pad,
         right_pad=data.right_pad,
-        inputs=(InputSpec("whitened", tuple(X.shape[1:])),),
+        inputs=data.inputs,
         weights_sha256=sha256(weights),
         versions=versions(),
         git_revision=git_revision(),
     ).write(run_dir / "manifest.json")
 
 
-def trace(network: torch.nn.Module, X: Tensor, path: Path) -> None:
+def trace(
+    network: torch.nn.Module, inputs: Sequence[Tensor], path: Path
+) -> None:
     """Save a network as TorchScript, once the trace is seen to agree.
 
     Args:
         network: in evaluation mode, on the CPU.
-        X: a batch of kernels.
+        inputs: of a batch, each of shape ``(batch, ...)``.
         path: of the file to write.
 
     Raises:
@@ -70,8 +79,8 @@ def trace(network: torch.nn.Module, X: Tensor, path: Path) -> None:
         raise RuntimeError("a network must be traced in evaluation mode")
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        traced = torch.jit.trace(network, X[:2])
-        expected, found = network(X), traced(X)
+        traced = torch.jit.trace(network, tuple(X[:2] for X in inputs))
+        expected, found = network(*inputs), traced(*inputs)
         if not torch.allclose(expected, found, rtol=1e-4, atol=1e-5):
             error = (expected - found).abs().max()
             raise RuntimeError(

@@ -20,9 +20,9 @@ from lightning.pytorch.utilities import rank_zero_only
 from train import artifacts, reports
 from train.callbacks import EpochSeed, FiniteLoss
 from train.checkpoints import CompleteCheckpointIO
-from train.data import SupervisedAframeDataset
+from train.data import AframeDataset
 from train.logger import MetricsLogger
-from train.model import SupervisedAframe
+from train.model import AframeModule
 from train.plots import ValidationPlots
 from train.run import RunDirectory, fingerprint
 from train.wandb_logger import WandbLogger, WandbSettings
@@ -190,8 +190,8 @@ def main(args: list[str] | None = None) -> None:
         reports.main(given[1:])
         return
     AframeCLI(
-        SupervisedAframe,
-        SupervisedAframeDataset,
+        AframeModule,
+        AframeDataset,
         subclass_mode_model=True,
         subclass_mode_data=True,
         save_config_callback=None,

@@ -25,9 +25,31 @@ def component_masses(parameters: Parameters) -> Parameters:
     return {"mass_1": mass_1, "mass_2": mass_1 * ratio}
 
 
-def mass_2_from_ratio(parameters: Parameters) -> Parameters:
-    """Lighter mass from ``mass_1`` and ``mass_ratio`` = m2/m1 <= 1."""
-    return {"mass_2": parameters["mass_1"] * parameters["mass_ratio"]}
+class LighterMass:
+    """Power law of the lighter mass, between a limit and ``mass_1``.
+
+    Args:
+        minimum: smallest mass, in the unit and frame of ``mass_1``.
+        index: of the power law, not -1.
+    """
+
+    def __init__(self, minimum: float, index: float) -> None:
+        self.minimum = minimum
+        self.power = index + 1
+
+    def __call__(self, parameters: Parameters) -> Parameters:
+        """Invert the cumulative distribution.
+
+        Args:
+            parameters: with ``mass_1`` and ``quantile``, uniform in [0, 1].
+
+        Returns:
+            ``mass_2``.
+        """
+        low = self.minimum**self.power
+        high = parameters["mass_1"] ** self.power
+        edge = low + parameters["quantile"] * (high - low)
+        return {"mass_2": edge ** (1 / self.power)}
 
 
 def detector_frame(parameters: Parameters) -> Parameters:

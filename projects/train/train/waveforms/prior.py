@@ -1,6 +1,6 @@
 """Random parameters of binaries."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -34,9 +34,11 @@ class Prior:
 
     def __init__(
         self,
-        distributions: Mapping[str, Distribution],
-        conversions: Sequence[Callable[[Parameters], Parameters]] = (),
-        constraints: Sequence[Callable[[Parameters], Tensor]] = (),
+        distributions: dict[str, Distribution],
+        # with what they take and return, the command line would ask for
+        # what makes such functions
+        conversions: Sequence[Callable] = (),
+        constraints: Sequence[Callable] = (),
     ) -> None:
         if not distributions:
             raise UserError("prior: distributions must not be empty")
