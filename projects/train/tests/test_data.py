@@ -3,6 +3,7 @@ import torch
 from conventions.errors import UserError
 from train.data import SupervisedAframeDataset
 from train.data.training import EpochSampler
+from train.snr import SnrSampler
 
 
 def module(settings, **changes):
@@ -36,6 +37,18 @@ def test_fraction_of_signals(settings):
     batch = data.train_set[0]
     assert len(batch["rows"]) / 1000 == pytest.approx(0.3, abs=0.05)
     assert len(batch["drawn"]["polarizations"]) == len(batch["rows"])
+
+
+def test_signals_get_fainter_with_the_steps(settings):
+    """The schedule is a function of the step, which checkpoints hold."""
+    sampler = SnrSampler(1000, 4, 900, decay_steps=100)
+    data = module(settings, snr_sampler=sampler, waveform_prob=1.0)
+    data.setup()
+    powers = []
+    for step in (0, 50, 100):
+        X, _ = data.training_batch(data.train_set[0], step)
+        powers.append(float(X.square().mean((1, 2)).median()))
+    assert powers[0] > 2 * powers[1] > 20 * powers[2]
 
 
 def test_epochs_go_on_where_the_last_stopped():
@@ -110,7 +123,10 @@ def test_settings_that_contradict_each_other(settings, changes, message):
         ({"waveforms_dir": "/nowhere"}, "no /nowhere/train_waveforms.hdf5"),
         ({"sample_rate": 512}, "sample_rate: 512 Hz in the configuration"),
         ({"ifos": ["H1", "V1"]}, "has no data of V1"),
-        ({"kernel_length": 6}, "waveforms of training have 1024 samples, shorter"),
+        (
+            {"kernel_length": 6},
+            "waveforms of training have 1024 samples, shorter",
+        ),
         ({"min_valid_duration": 195}, "no stretch of training background"),
         ({"min_valid_duration": 5}, "valid_livetime cannot be reached"),
         ({"valid_livetime": 1e5}, "valid_livetime cannot be reached"),
