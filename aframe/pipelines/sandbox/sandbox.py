@@ -83,16 +83,21 @@ class Sandbox(PipelineParameters, AframeTask):
         search.check_manifest(
             repository.output()["manifest"], **search.serving_settings()
         )
-        search.check_events()
+        engine = search.check_events()
         self.requires()["volume"].check_results()
-        self.publish_message(self.report(), scheduler=False)
+        self.publish_message(self.report(engine), scheduler=False)
 
-    def report(self) -> str:
-        """Where the results are, and the numbers that judge them."""
+    def report(self, engine: str) -> str:
+        """Where the results are, and the numbers that judge them.
+
+        Args:
+            engine: what evaluated the network in the search.
+        """
         output = self.output()
         summary = json.loads(output["summary"].file.read_text())
         lines = ["Results:"]
         lines += [f"  {name}: {t.file}" for name, t in output.items()]
+        lines.append(f"  engine: {engine or 'not recorded'}")
         lines += _numbers(summary)
         if self._found_complete:
             lines.append("Nothing to do: all outputs are up to date.")
