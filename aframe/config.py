@@ -142,6 +142,21 @@ class jobs(luigi.Config):  # noqa: N801 (the name of the config section)
     )
 
 
+class htcondor(luigi.Config):  # noqa: N801 (the name of the section)
+    """What all jobs of HTCondor share."""
+
+    accounting_group = luigi.Parameter(
+        default="", description="what jobs are charged to; empty: nothing"
+    )
+    accounting_group_user = luigi.Parameter(
+        default="", description="who is; empty: who submits"
+    )
+    memory_growth = luigi.FloatParameter(
+        default=1.5,
+        description="a job that failed gets this times as much memory",
+    )
+
+
 class slurm(luigi.Config):  # noqa: N801 (the name of the config section)
     """What all jobs of Slurm share."""
 

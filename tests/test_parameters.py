@@ -22,13 +22,17 @@ CLASSES = {
 LAWS_BASES = (
     law_package.Task,
     law_package.LocalWorkflow,
+    law_package.htcondor.HTCondorWorkflow,
     law_package.slurm.SlurmWorkflow,
 )
 LAWS_OWN = {name for base in LAWS_BASES for name, _ in base.get_params()} - {
     *("workflow", "parallel_jobs", "retries", "cancel_jobs"),
-    "slurm_partition",
+    *("htcondor_pool", "htcondor_scheduler", "slurm_partition"),
 }
-UNITLESS = {"snr_threshold"}
+UNITLESS = {
+    *("snr_threshold", "cpus_per_gpu", "gpus_per_worker"),
+    "reduction_factor",
+}
 
 
 def own_parameters(cls):

@@ -107,7 +107,7 @@ def message_of(result):
         ("[luigi_FetchTest]\nsource = moon\n", "moon"),
         (
             "[luigi_FetchTest]\nworkflow = pbs\n",
-            "workflow: 'pbs' is not accepted, only local",
+            "workflow: 'pbs' is not accepted, only local, htcondor, slurm",
         ),
     ],
 )

@@ -9,9 +9,10 @@ from law.workflow.local import LocalWorkflowProxy
 
 from aframe import config, targets
 from aframe.base import AframeTask
+from aframe.workflows.htcondor import HTCondorJobs
 from aframe.workflows.slurm import SlurmJobs
 
-WORKFLOWS = ("local", "slurm")
+WORKFLOWS = ("local", "htcondor", "slurm")
 """Accepted values of ``workflow``."""
 
 
@@ -55,7 +56,7 @@ class _LocalProxy(LocalWorkflowProxy):
         pass
 
 
-class AframeWorkflow(AframeTask, SlurmJobs, law.LocalWorkflow):
+class AframeWorkflow(AframeTask, HTCondorJobs, SlurmJobs, law.LocalWorkflow):
     """A workflow whose branches depend on a list of segments.
 
     Until the segments are known, the workflow has one placeholder branch.

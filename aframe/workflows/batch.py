@@ -201,6 +201,29 @@ class BatchProxy:
         config.require_set(self.task.jobs_directory)
         return super().run()
 
+    def poll(self) -> None:
+        """Wait for the jobs.
+
+        Raises:
+            UserError: naming a log, if a job failed too often.
+        """
+        try:
+            super().poll()
+        except Exception as error:
+            failed = [
+                job
+                for job in self.job_data.jobs.values()
+                if job["status"] == self.job_manager.FAILED
+            ]
+            if not failed:
+                raise
+            raise UserError(
+                f"{len(failed)} of {len(self.job_data)} jobs failed more "
+                f"than {self.task.retries} times; the log of one is "
+                f"{failed[0]['extra'].get('log')}. What is complete is "
+                "kept, and jobs that are under way go on"
+            ) from error
+
     def output(self) -> Any:
         """The branches' outputs, without law's record of the jobs.
 

@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 
-PROGRAMS = {"slurm": "sinfo"}
+PROGRAMS = {"htcondor": "condor_q", "slurm": "sinfo"}
 """What shows whether a batch system answers."""
 
-QUEUES = {"slurm": ["squeue", "--noheader", "--format", "%A"]}
+QUEUES = {
+    "htcondor": ["condor_q", "-allusers", "-af", "GlobalJobId"],
+    "slurm": ["squeue", "--noheader", "--format", "%A"],
+}
 """What lists the jobs that are not at their end."""
 
 

@@ -53,6 +53,18 @@ class Probe(ProbeParameters, AframeWorkflow):
     def branch_output(self):
         return FileTarget(self.place / f"done-{self.branch}.json")
 
+    def htcondor_job_config(self, description, job_num, branches):
+        """Hold a job that had too little memory, as pools do."""
+        description = super().htcondor_job_config(
+            description, job_num, branches
+        )
+        if self.needs_memory:
+            description.custom_content += [
+                ("on_exit_hold", f"RequestMemory < {self.needs_memory}"),
+                ("on_exit_hold_reason", '"memory exceeded"'),
+            ]
+        return description
+
     def run(self):
         runs = self.place / f"runs-{self.branch}"
         with runs.open("a") as file:

@@ -4,6 +4,8 @@ import json
 import os
 import signal
 
+import pytest
+
 
 def test_branches_run_as_jobs(batch):
     """Twenty of them, and one that fails twice before it succeeds."""
@@ -29,14 +31,14 @@ def test_a_job_gets_what_is_listed(batch, write_config):
     )
     batch.environment |= {
         "LAW_CONFIG_FILE": os.path.relpath(config),
-        "GREETING": "hello, $HOME; 'a'",
+        "GREETING": "hello, $HOME 'a'",
     }
     memory = ["--request-memory", "0.25G"]
     result = batch.law("--count", 1, *memory, "--request-time", 5)
     assert result.returncode == 0, result.stdout + result.stderr
     found = batch.done(0)
     assert found["memory"] == 256
-    assert found["environment"]["GREETING"] == "hello, $HOME; 'a'"
+    assert found["environment"]["GREETING"] == "hello, $HOME 'a'"
     assert found["environment"]["LAW_CONFIG_FILE"] == str(config)
     assert "NOT_FOR_JOBS" not in found["environment"]
 
@@ -68,3 +70,46 @@ def test_jobs_are_cancelled(batch, wait):
     assert result.returncode == 0, result.stdout + result.stderr
     wait(lambda: not batch.queue())
     assert not any(map(batch.done, range(3)))
+
+
+@pytest.mark.parametrize("system", ["htcondor"], indirect=True)
+def test_a_held_job_is_removed_and_gets_more_memory(batch, wait):
+    memory = ["--request-memory", "256MB", "--needs-memory", 300]
+    result = batch.law("--count", 1, *memory)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "memory exceeded" in result.stdout
+    assert batch.runs(0) == 2
+    assert batch.done(0)["memory"] == 384
+    wait(lambda: not batch.queue())
+
+
+@pytest.mark.parametrize("system", ["htcondor"], indirect=True)
+def test_a_variable_that_htcondor_drops_is_refused(batch):
+    batch.environment["AFRAME_SANDBOX"] = "local;"
+    result = batch.law("--count", 1, "--sandbox", "local")
+    assert result.returncode
+    output = result.stdout + result.stderr
+    assert "AFRAME_SANDBOX: its value has a semicolon" in output
+
+
+def test_a_job_that_fails_for_good_ends_in_a_message(batch):
+    failures = ["--failures", json.dumps({"0": 9})]
+    result = batch.law("--count", 1, "--retries", 0, *failures)
+    assert result.returncode
+    log = batch.jobs() / "logs" / "Probe_0.log"
+    assert (
+        f"1 of 1 jobs failed more than 0 times; the log of one is {log}"
+        in (result.stdout + result.stderr)
+    )
+    assert "Traceback" not in result.stdout + result.stderr
+
+
+def test_a_real_task_runs(batch, write_config, tmp_path):
+    config = write_config("[luigi_base]\ntrain_stop = 1240580383\n")
+    batch.environment["LAW_CONFIG_FILE"] = str(config)
+    memory = ["--request-memory", "1GB"]
+    result = batch.law(*memory, task="aframe.FetchTrain")
+    assert result.returncode == 0, result.stdout + result.stderr
+    (file,) = tmp_path.glob("train/background/*.hdf5")
+    assert file.stat().st_size > 1e6
+    assert batch.logs("FetchTrain") == {"FetchTrain_0.log"}
