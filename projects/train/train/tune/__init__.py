@@ -1,0 +1,1 @@
+"""Search of hyper-parameters: many trainings side by side on Ray."""
