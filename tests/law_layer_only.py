@@ -10,7 +10,7 @@ import sys
 ALLOWED = {"aframe", "conventions"}
 BLOCKED = {
     *("torch", "numpy", "h5py", "gwpy", "lightning", "scipy", "astropy"),
-    *("bilby", "lal", "ml4gw", "tritonclient", "matplotlib", "bokeh"),
+    *("bilby", "lal", "ml4gw", "tritonclient", "matplotlib", "bokeh", "ray"),
     *("datagen", "train", "export", "infer", "plots"),
     *("ledger", "waveforms", "priors", "p_astro"),
     *("preprocessing", "architectures"),

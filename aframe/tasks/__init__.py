@@ -6,6 +6,7 @@ from aframe.tasks.infer import DeployInferLocal, Infer, InferSegments
 from aframe.tasks.plots import SensitiveVolume
 from aframe.tasks.segments import Query
 from aframe.tasks.train import TrainLocal
+from aframe.tasks.tune import TuneLocal, TuneTask
 from aframe.tasks.vetos import Vetos
 from aframe.tasks.waveforms import (
     DeployTestingWaveforms,
@@ -27,6 +28,8 @@ __all__ = [
     "TestingWaveforms",
     "TrainLocal",
     "TrainingWaveforms",
+    "TuneLocal",
+    "TuneTask",
     "ValidationWaveforms",
     "Vetos",
 ]
