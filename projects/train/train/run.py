@@ -16,6 +16,7 @@ from train.logger import METRICS
 
 OUTPUTS = (
     "manifest.json",
+    "search.json",  # where the weights are those of a search
     "model.pt",
     "best.ckpt",
     "last.ckpt",

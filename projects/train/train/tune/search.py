@@ -206,7 +206,6 @@ class Search:
             number: of the trial.
         """
         RunDirectory(run_dir).start(self.digest)
-        (run_dir / SUMMARY).unlink(missing_ok=True)
         trial = self.trial(number)
         for name in PLACED:
             _copy(trial.path / name, run_dir / name)
