@@ -1,4 +1,4 @@
-"""Kernel density of a detection statistic, with an exponential tail."""
+"""Kernel density of a detection statistic, with a tail."""
 
 from dataclasses import dataclass, replace
 
@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import exprel
 
 from p_astro.samples import PRECISION, FitError, Samples, too_few
+from p_astro.tail import Sparse, Tail
 
 Array = NDArray[np.float64]
 
@@ -24,22 +25,28 @@ MAX_NODES = 2**22
 class TailedKde:
     """A density whose logarithm is linear between nodes and beyond them.
 
-    Below ``split`` the nodes follow a Gaussian kernel density estimate, from
-    ``split`` on the density is an exponential. A density made by
-    :meth:`fit` is positive everywhere and its integral is one.
+    Up to ``split`` the nodes follow a Gaussian kernel density estimate, from
+    there on the density never rises (:class:`p_astro.tail.Tail`). A density
+    made by :meth:`fit` is positive everywhere and its integral is one.
 
     Attributes:
         start: detection statistic of the first node.
         step: distance of the nodes.
-        log_density: natural logarithm at the nodes (per unit of
-            statistic), shape ``(node,)``.
-        decay: of the exponential, per unit of statistic.
+        log_density: natural logarithm at the nodes up to the split (per
+            unit of statistic), shape ``(node,)``.
+        tail: detection statistics of the nodes beyond the split, shape
+            ``(tail node,)``.
+        log_tail: natural logarithm there, ``(tail node,)``.
+        decay: of the exponential beyond the last node, per unit of
+            statistic.
         bandwidth: standard deviation of the kernels.
     """
 
     start: float
     step: float
     log_density: Array
+    tail: Array
+    log_tail: Array
     decay: float
     bandwidth: float
 
@@ -63,13 +70,11 @@ class TailedKde:
         The join is the loudest node at which the estimate is still good to
         ``PRECISION``: its relative variance 1/(2 sqrt(pi) n h p) is at most
         ``PRECISION**2``, and at least ``TAIL_EVENTS`` effective samples lie
-        above. The tail's decay length is the mean excess over the join of
-        the samples above it, the maximum-likelihood estimate, but not less
-        than a bandwidth, the finest detail that the estimate has; its value
-        at the join is that of the kernels. At last all of it is divided by
-        its integral, so that no sample is lost. That moves the body by
-        what the tail's integral differs from the samples in it, about a
-        tenth of their part of all samples.
+        above. The tail has the mass of the samples beyond
+        (:meth:`p_astro.tail.Tail.fit`); within one step from the join the
+        logarithm goes straight from the value of the kernels to its own.
+        What kernels carry over the join, or that step, is made up for by
+        dividing all by its integral.
 
         Args:
             values: finite, shape ``(sample,)``.
@@ -81,9 +86,8 @@ class TailedKde:
 
         Raises:
             FitError: if the samples are all equal, spread over too many
-                bandwidths, so few that the estimate is nowhere good to
-                ``PRECISION``, or not continued by an exponential: the
-                integral is off by more than ``PRECISION``.
+                bandwidths, or so few that the estimate is nowhere good to
+                ``PRECISION``.
         """
         samples = Samples.of(values, weights, name)
         bandwidth = samples.bandwidth
@@ -108,34 +112,33 @@ class TailedKde:
         if not precise.size:
             raise FitError(too_few(name, values.size, samples.effective))
         density = density[: precise[-1] + 1]
-        excess = _mean_excess(samples, start + step * (density.size - 1))
+        split = start + step * (density.size - 1)
+        tail = Tail.fit(_beyond(samples, split, total), bandwidth)
+        distance, log_tail, decay = tail.nodes(step)
         first, logarithm = _logarithm(density)
         kde = cls(
             start + step * first,
             step,
             logarithm,
-            1 / max(excess, bandwidth),
+            split + distance,
+            log_tail,
+            decay,
             bandwidth,
         )
-        integral = kde._integral()
-        if abs(integral - 1) > PRECISION:
-            raise FitError(
-                f"{name}: an exponential does not continue the density of "
-                f"{values.size} detection statistics beyond {kde.split:g}: "
-                f"the integral of both is {integral:.3g}, not 1 to within "
-                f"{PRECISION:.0%}; there are too few, or the loudest are "
-                "far from all others"
-            )
-        return replace(kde, log_density=logarithm - np.log(integral))
+        norm = np.log(kde._integral())
+        return replace(
+            kde, log_density=logarithm - norm, log_tail=log_tail - norm
+        )
 
     @property
     def nodes(self) -> Array:
-        """Detection statistics of the nodes, shape ``(node,)``."""
-        return self.start + self.step * np.arange(self.log_density.size)
+        """Detection statistics of all nodes, shape ``(node,)``."""
+        body = self.start + self.step * np.arange(self.log_density.size)
+        return np.concatenate([body, self.tail])
 
     @property
     def split(self) -> float:
-        """Detection statistic at which the tail begins: the last node."""
+        """Detection statistic at which the tail begins."""
         return self.start + self.step * (self.log_density.size - 1)
 
     @property
@@ -145,10 +148,12 @@ class TailedKde:
 
     def _integral(self) -> float:
         """Exact integral of the interpolated density."""
-        heights = np.exp(self.log_density)
-        body = self.step * (heights[:-1] @ exprel(np.diff(self.log_density)))
+        logs = np.concatenate([self.log_density, self.log_tail])
+        heights = np.exp(logs)
+        pieces = heights[:-1] * exprel(np.diff(logs))
         before = heights[0] / self._rise
-        return float(body + before + heights[-1] / self.decay)
+        within = pieces @ np.diff(self.nodes)
+        return float(before + within + heights[-1] / self.decay)
 
     def log_pdf(self, statistics: ArrayLike) -> Array:
         """Natural logarithm of the density.
@@ -167,12 +172,16 @@ class TailedKde:
         left = np.minimum(inside.astype(np.int64), final - 1)
         below = self.log_density[left]
         rise = self.log_density[left + 1] - below
-        return (
+        body = (
             below
             + rise * (inside - left)
             + self._rise * self.step * np.minimum(place, 0)
-            - self.decay * np.maximum(statistics - self.split, 0)
         )
+        nodes = np.append(self.split, self.tail)
+        logs = np.append(self.log_density[-1], self.log_tail)
+        tail = np.interp(statistics, nodes, logs) - logs[0]
+        decayed = self.decay * np.maximum(statistics - self.tail[-1], 0)
+        return body + tail - decayed
 
 
 def _bin(
@@ -208,15 +217,16 @@ def _kernel(bandwidth: float, step: float) -> Array:
     return np.exp(-(distance**2) / 2) / (np.sqrt(2 * np.pi) * width)
 
 
-def _mean_excess(samples: Samples, split: float) -> float:
-    """Weighted mean of what the samples beyond a split exceed it by."""
-    total = excess = 0.0
+def _beyond(samples: Samples, split: float, total: float) -> Sparse:
+    """Take the samples beyond a split, of the total weight of all."""
+    distances, loads = [], []
     for values, weights in samples.chunks():
         above = values > split
-        beyond = values[above] - split
-        total += beyond.size if weights is None else weights[above].sum()
-        excess += beyond.sum() if weights is None else beyond @ weights[above]
-    return float(excess / total)
+        distances.append(values[above] - split)
+        loads.append(
+            np.ones(distances[-1].size) if weights is None else weights[above]
+        )
+    return Sparse.of(np.concatenate(distances), np.concatenate(loads), total)
 
 
 def _logarithm(density: Array) -> tuple[int, Array]:

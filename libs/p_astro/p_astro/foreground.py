@@ -58,6 +58,7 @@ class KdeForeground(RateDensity):
         foreground: RecoveredInjectionSet,
         rejected: InjectionParameterSet,
         astro_event_rate: float,
+        *,
         volume: float | None = None,
     ) -> None:
         draws = len(foreground) + len(rejected)

@@ -77,14 +77,15 @@ class Pastro:
             UserError: if a statistic is NaN.
         """
         stats = checked_queries(stats)
+        if not self.foreground_model.total_rate:
+            return np.zeros(stats.shape) if stats.ndim else 0.0
         last = self._nodes[-1]
         log_odds = np.interp(stats, self._nodes, self._log_ratio)
         if self._rise:
             log_odds += self._rise * np.maximum(stats - last, 0)
-        with np.errstate(divide="ignore"):
-            log_odds += np.log(self.foreground_model.total_rate) - np.log(
-                self.background_model.total_rate
-            )
+        log_odds += np.log(self.foreground_model.total_rate) - np.log(
+            self.background_model.total_rate
+        )
         probability = np.where(np.isneginf(stats), 0.0, expit(log_odds))
         return probability if stats.ndim else float(probability)
 

@@ -1,8 +1,9 @@
 """How a model lies in an HDF5 file.
 
 Root attributes ``format`` and ``version``; for each density a group with
-the dataset ``log_density`` and one attribute for every other number; a
-group ``origin`` with an attribute for each thing the model was made of.
+the datasets ``log_density``, ``tail`` and ``log_tail`` and one attribute
+for every other number; a group ``origin`` with an attribute for each thing
+the model was made of.
 """
 
 import os
@@ -21,8 +22,9 @@ from p_astro.rate import RateDensity
 PATH = str | os.PathLike[str]
 
 FORMAT = "aframe p_astro"
-VERSION = 1
+VERSION = 2
 
+_LISTS = ("log_density", "tail", "log_tail")
 _SCALARS = ("start", "step", "decay", "bandwidth")
 
 
@@ -40,9 +42,10 @@ def write(
         file.attrs["format"] = FORMAT
         file.attrs["version"] = VERSION
         file.create_group("origin").attrs.update(origin)
-        for name, model in models.items():
-            group = file.create_group(name)
-            group["log_density"] = model.density.log_density
+        for kind, model in models.items():
+            group = file.create_group(kind)
+            for name in _LISTS:
+                group[name] = getattr(model.density, name)
             for scalar in _SCALARS:
                 group.attrs[scalar] = getattr(model.density, scalar)
             for attribute in model.ATTRIBUTES:
@@ -93,9 +96,10 @@ def read(
 
 def _model(group: h5py.Group, cls: type[RateDensity]) -> RateDensity:
     scalars = {name: plain(group.attrs[name]) for name in _SCALARS}
-    log_density = group["log_density"][:]
-    if log_density.ndim != 1 or not np.isfinite(log_density).all():
-        raise ValueError(f"{group.name}/log_density is no list of numbers")
-    density = TailedKde(log_density=log_density, **scalars)
+    lists = {name: group[name][:] for name in _LISTS}
+    for name, numbers in lists.items():
+        if numbers.ndim != 1 or not np.isfinite(numbers).all():
+            raise ValueError(f"{group.name}/{name} is no list of numbers")
+    density = TailedKde(**lists, **scalars)
     attributes = {name: plain(group.attrs[name]) for name in cls.ATTRIBUTES}
     return cls.restored(density, **attributes)

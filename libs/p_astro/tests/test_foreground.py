@@ -23,7 +23,7 @@ def integral(model):
 
 def test_integral_is_rate_times_volume_of_all_found(make_injections):
     foreground, rejected = make_injections(signals(), 6000)
-    model = KdeForeground(foreground, rejected, RATE, VOLUME)
+    model = KdeForeground(foreground, rejected, RATE, volume=VOLUME)
     assert model.fraction == pytest.approx(0.3)
     assert model.sensitive_volume == pytest.approx(0.3 * VOLUME)
     assert model.total_rate == pytest.approx(RATE * 0.3 * VOLUME)
@@ -103,7 +103,7 @@ def test_all_missed(make_injections):
 def test_no_draws(make_injections, volume):
     tables = make_injections(np.zeros(0), 0)
     with pytest.raises(UserError, match=r"no injection was drawn|none of 0"):
-        KdeForeground(*tables, RATE, volume)
+        KdeForeground(*tables, RATE, volume=volume)
 
 
 def test_too_few_found(make_injections):
