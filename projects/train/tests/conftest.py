@@ -84,3 +84,9 @@ def settings(directories):
 def background_writer():
     """The function that writes a background file."""
     return write_background
+
+
+@pytest.fixture
+def waveforms_writer():
+    """The function that writes a file of waveforms."""
+    return write_waveforms

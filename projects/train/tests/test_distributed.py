@@ -1,0 +1,193 @@
+"""Trainings on two devices: two processes on the CPU."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import h5py
+import pytest
+import torch
+from train.cli import main
+from train.data import SupervisedAframeDataset
+
+CONFIG = (
+    Path(__file__).parents[3]
+    / "aframe"
+    / "pipelines"
+    / "sandbox"
+    / "configs"
+    / "demo.yaml"
+)
+SIGNALS = 3
+PROBE = '''
+"""Writes what each process sees, and breaks a batch of one if asked."""
+import json, os
+from lightning import Callback
+
+class Probe(Callback):
+    def __init__(self, directory: str, break_batch: bool = False):
+        self.directory, self.break_batch = directory, break_batch
+        self.seen = {"train": [], "valid": [], "writes": True}
+
+    def on_train_batch_start(self, trainer, module, batch, index):
+        if self.break_batch and trainer.global_rank == 1 and index == 1:
+            batch[0][0, 0, 0] = float("nan")
+
+    def on_train_batch_end(self, trainer, module, outputs, batch, index):
+        self.seen["train"].append(float(batch[0].double().square().sum()))
+
+    def on_validation_score(self, trainer, module, background, *rest):
+        if not trainer.sanity_checking:
+            self.seen["valid"].append([len(background), len(rest[0])])
+
+    def on_fit_end(self, trainer, module):
+        path = f"{self.directory}/probe-{trainer.global_rank}.json"
+        with open(path, "w") as file:
+            json.dump(self.seen, file)
+'''
+
+
+@pytest.fixture
+def arguments(directories, tmp_path, waveforms_writer):
+    background, waveforms = directories
+    mine = tmp_path / "waveforms"
+    mine.mkdir()
+    name = "train_waveforms.hdf5"
+    (mine / name).symlink_to(waveforms / name)
+    waveforms_writer(mine / "val_waveforms.hdf5", SIGNALS, 5, ("h1", "l1"))
+    data = {
+        "background_dir": background,
+        "waveforms_dir": mine,
+        "ifos": "[H1,L1]",
+        "sample_rate": 256,
+        "kernel_length": 1.5,
+        "fduration": 1,
+        "highpass": 20,
+        "lowpass": "null",
+        "psd_length": 8,
+        "batch_size": 16,
+        "batches_per_epoch": 4,
+        "min_valid_duration": 60,
+        "valid_livetime": 100,
+        "num_workers": 0,
+    }
+    return [
+        f"--config={CONFIG}",
+        *[f"--data.{name}={value}" for name, value in data.items()],
+        "--model.arch.channels=[8,8]",
+        "--model.metric.max_fpr=1.0",
+        "--trainer.max_epochs=1",
+        "--trainer.log_every_n_steps=1",
+        "--trainer.enable_progress_bar=false",
+    ]
+
+
+def on_two(tmp_path, *arguments, probe=None):
+    """Run the command on two devices; none of its processes stays."""
+    (tmp_path / "probe.py").write_text(PROBE)
+    callback = {
+        "class_path": "probe.Probe",
+        "init_args": {"directory": str(tmp_path), **(probe or {})},
+    }
+    command = [
+        *(sys.executable, "-m", "train", *arguments),
+        "--trainer.devices=2",
+        "--trainer.strategy=ddp",
+        f"--trainer.callbacks={json.dumps([callback])}",
+    ]
+    path = f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"
+    process = subprocess.Popen(
+        command,
+        env=os.environ | {"PYTHONPATH": path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        output, _ = process.communicate(timeout=400)
+    finally:
+        if process.returncode is None:
+            os.killpg(process.pid, signal.SIGKILL)
+    return process.returncode, output
+
+
+def test_two_devices_score_as_one_does(arguments, tmp_path, capfd):
+    run = tmp_path / "run"
+    code, output = on_two(tmp_path, "fit", *arguments, f"--run_dir={run}")
+    assert code == 0, output
+    with (run / "metrics.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    [expected] = [r["valid_auroc"] for r in rows if r["valid_auroc"]]
+    seen = [
+        json.loads((tmp_path / f"probe-{rank}.json").read_text())
+        for rank in (0, 1)
+    ]
+
+    # the same number of batches, whatever there is to share
+    valid = [share["valid"] for share in seen]
+    assert len(valid[0]) == len(valid[1])
+    pieces = sum(noise > 0 for share in valid for noise, _ in share)
+    assert pieces % 2 == 1
+    assert pieces > SIGNALS
+    assert sum(count for share in valid for _, count in share) == SIGNALS
+
+    # different data on each
+    batches = [share["train"] for share in seen]
+    assert len(batches[0]) == len(batches[1]) == 4
+    assert len({*batches[0], *batches[1]}) == 8
+
+    # the learning rate is that of two devices
+    peak = max(float(row["lr-AdamW"]) for row in rows)
+    assert peak == pytest.approx(2 * 2.0e-3, rel=1e-6)
+    # and one process has written
+    assert "model.pt" in {path.name for path in run.iterdir()}
+    assert len(list(run.glob("*.ckpt"))) == 2
+
+    # one device gives the same weights the same score
+    capfd.readouterr()
+    checkpoint = f"--ckpt_path={run / 'last.ckpt'}"
+    main(["validate", *arguments, f"--run_dir={tmp_path}", checkpoint])
+    [line] = [
+        line
+        for line in capfd.readouterr().out.splitlines()
+        if "valid_auroc" in line
+    ]
+    score = float(line.strip(" │").split()[-1])
+    assert score == pytest.approx(float(expected), abs=1e-6)
+    assert 0 < score < 1
+
+
+def test_both_stop_when_one_has_a_loss_that_is_no_number(arguments, tmp_path):
+    run = tmp_path / "run"
+    code, output = on_two(
+        tmp_path,
+        "fit",
+        *arguments,
+        f"--run_dir={run}",
+        probe={"break_batch": True},
+    )
+    assert code == 2, output
+    assert "batch 1 of epoch 0 on device 1 is nan" in output
+    assert "batch 1 of epoch 0 is not finite elsewhere" in output
+    with h5py.File(run / "bad_batch-1.hdf5") as file:
+        assert torch.isnan(torch.from_numpy(file["batch/0"][:])).sum() == 1
+    assert not (run / "last.ckpt").exists()
+
+
+def test_devices_have_streams_of_their_own(settings):
+    first = []
+    for rank in (0, 1):
+        data = SupervisedAframeDataset(**settings)
+        data.trainer = SimpleNamespace(global_rank=rank, world_size=2)
+        data.setup()
+        batch = data.train_set[0]
+        X, y = data.training_batch(batch, 0)
+        first.append((batch["X"], X, y))
+    for one, other in zip(*first, strict=True):
+        assert not torch.equal(one, other)
