@@ -140,6 +140,33 @@ def test_a_killed_run_goes_on(arguments, tmp_path):
     assert epoch < 3
 
 
+def test_a_training_goes_on_without_a_server_of_wandb(
+    arguments, tmp_path, monkeypatch
+):
+    pytest.importorskip("wandb")
+    key = "0123456789abcdef" * 3
+    monkeypatch.setenv("WANDB_API_KEY", key)
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("WANDB_INIT_TIMEOUT", "1")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    # registered here, so that what the training sets is undone
+    monkeypatch.setenv("WANDB_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("WANDB_CACHE_DIR", str(tmp_path / "cache"))
+    run = tmp_path / "run"
+    more = "--trainer.max_epochs=1", "--wandb.group=night"
+    with pytest.warns(UserWarning, match="W&B cannot be reached"):
+        train(arguments, run, *more)
+    assert (run / "manifest.json").is_file()
+    assert list(run.glob("wandb/offline-run-*/*.wandb"))
+    assert "night" in (run / "config.yaml").read_text()
+    for path in tmp_path.rglob("*"):
+        assert not path.is_file() or key.encode() not in path.read_bytes()
+    # where it is shown does not decide what is trained
+    (run / "manifest.json").unlink()
+    train(arguments, run, "--trainer.max_epochs=1")
+    assert len(metrics(run)) == 2
+
+
 def test_other_settings_start_afresh(arguments, tmp_path):
     train(arguments, tmp_path, "--trainer.max_epochs=1")
     first = weights(tmp_path)
