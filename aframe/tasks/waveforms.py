@@ -282,9 +282,10 @@ class TestingWaveforms(TestingWaveformsParameters, AframeTask):
 
     def requires(self) -> dict[str, law.Task]:
         """The branches."""
+        said = self.workflow != law.NO_STR
+        where = {"workflow": self.workflow} if said else {}
         return {
-            name: task.req(self, workflow=self.workflow)
-            for name, task in self.reqs.items()
+            name: task.req(self, **where) for name, task in self.reqs.items()
         }
 
     def output(self) -> dict[str, FileTarget]:
