@@ -226,6 +226,13 @@ class DeployInferLocal(ServerParameters, InferParameters, AframeTask):
         if self.engine == "direct":
             self.search()
             return
+        where = self.segments().workflow
+        if where != "local" and not self.address:
+            raise UserError(
+                f"workflow: the jobs of {where} do not reach a server that "
+                "is started here; give engine = direct, or the address of a "
+                "server"
+            )
         with self.server(manifest) as address:
             self.search(address)
 
