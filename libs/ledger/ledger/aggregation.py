@@ -67,8 +67,10 @@ class _Survey:
         later: sources whose rows are not held.
     """
 
-    def __init__(self, cls: "type[Ledger]") -> None:
-        self._cls = cls
+    def __init__(
+        self, cls: "type[Ledger]", dtype: np.dtype | type | None
+    ) -> None:
+        self._cls, self._dtype = cls, dtype
         self._columns = cls.columns()
         self._blocks: list[Block] = []
         self._recent: list[Block] = []
@@ -82,10 +84,9 @@ class _Survey:
         """Take in the next source."""
         with storage.opened(source) as file:
             rows = storage.read_length(file)
+            metadata = self._cls._metadata_from_file(file, rows)
             self.metadata = self._cls.merge_metadata(
-                self.metadata,
-                self._cls._metadata_from_file(file),
-                str(source),
+                self.metadata, metadata, str(source)
             )
             columns = {
                 name: storage.find_column(file, kind, name, rows)
@@ -93,19 +94,22 @@ class _Survey:
             }
             for name, column in columns.items():
                 self.layouts[name].include(column)
-            if rows:
-                self._hold(source, columns)
+            size = sum(column.nbytes for column in columns.values())
+            if rows and (self.later or self._size + size > _BLOCK_BYTES):
+                # The rows are checked when they are read, but in pieces.
+                self._cls._check_metadata_of(metadata, rows, str(source))
+                self.later.append(source)
+            else:
+                block = _read(columns, self._dtype)
+                self._cls._made_of(block, metadata, str(source))
+                self._hold(block, rows, size)
         self.rows += rows
 
-    def _hold(self, source: Path, columns: dict[str, storage.Column]) -> None:
-        size = sum(column.nbytes for column in columns.values())
-        if self.later or self._size + size > _BLOCK_BYTES:
-            self.later.append(source)
+    def _hold(self, block: Block, rows: int, size: int) -> None:
+        if not rows:
             return
         self._size += size
-        self._recent.append(
-            {name: column.read() for name, column in columns.items()}
-        )
+        self._recent.append(block)
         if len(self._recent) == _FILES_AT_ONCE:
             self._blocks.append(_join(self._recent))
             self._recent = []
@@ -139,7 +143,7 @@ def merge_files(
         UserError: if sources are unreadable or do not fit together.
     """
     _check_names(sources, target)
-    survey = _Survey(cls)
+    survey = _Survey(cls, dtype)
     for source in sources:
         survey.include(source)
     if length is not None and survey.rows != length:
@@ -161,7 +165,7 @@ def merge_files(
                 chunks,
             )
         start = _write(goals, survey.take(), 0)
-        for blocks in _pieces(cls.columns(), survey.later):
+        for blocks in _pieces(_blocks(cls, survey.later, dtype)):
             start = _write(goals, blocks, start)
 
 
@@ -176,12 +180,10 @@ def _check_names(sources: list[Path], target: Path) -> None:
         raise UserError(f"{target} is both source and target")
 
 
-def _pieces(
-    columns: dict[str, str], sources: list[Path]
-) -> Iterator[list[Block]]:
+def _pieces(blocks: Iterator[Block]) -> Iterator[list[Block]]:
     """Put blocks together until they are large enough to be written."""
     waiting, size = [], 0
-    for block in _blocks(columns, sources):
+    for block in blocks:
         waiting.append(block)
         size += sum(piece.nbytes for piece in block.values())
         if size >= _BLOCK_BYTES:
@@ -190,22 +192,41 @@ def _pieces(
     yield waiting
 
 
-def _blocks(columns: dict[str, str], sources: list[Path]) -> Iterator[Block]:
-    """Read the sources in blocks of rows of limited size."""
+def _read(
+    columns: dict[str, storage.Column],
+    dtype: np.dtype | type | None,
+    rows: slice | None = None,
+) -> Block:
+    """Read rows as they will be written: checks must see the same values."""
+    block = {name: column.read(rows) for name, column in columns.items()}
+    if dtype is None:
+        return block
+    with np.errstate(over="ignore"):  # what this makes is checked
+        return {name: values.astype(dtype) for name, values in block.items()}
+
+
+def _blocks(
+    cls: "type[Ledger]",
+    sources: list[Path],
+    dtype: np.dtype | type | None,
+) -> Iterator[Block]:
+    """Read and check the sources in blocks of rows of limited size."""
     for source in sources:
         with storage.opened(source) as file:
             rows = storage.read_length(file)
+            metadata = cls._metadata_from_file(file, rows)
             found = {
                 name: storage.find_column(file, kind, name, rows)
-                for name, kind in columns.items()
+                for name, kind in cls.columns().items()
             }
             size = sum(column.nbytes for column in found.values())
             step = max(1, rows * _BLOCK_BYTES // max(size, 1))
             for begin in range(0, rows, step):
                 chosen = slice(begin, min(begin + step, rows))
-                yield {
-                    name: column.read(chosen) for name, column in found.items()
-                }
+                block = _read(found, dtype, chosen)
+                where = f" from row {begin} on" if begin else ""
+                cls._made_of(block, metadata, f"{source}{where}")
+                yield block
 
 
 def _join(blocks: list[Block]) -> Block:

@@ -1,8 +1,9 @@
 """Events of a search, and the injections that it recovered."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from conventions.errors import UserError
@@ -11,7 +12,7 @@ from ledger import shifts
 from ledger.injections import InterferometerResponseSet
 from ledger.ledger import Ledger, metadata, parameter
 from ledger.matching import nearest_events
-from ledger.ordering import rises, round_up
+from ledger.ordering import PIECE, count_below, rises, round_up
 from ledger.shifts import Shifted
 from ledger.vetos import inside, merge_intervals
 
@@ -36,7 +37,9 @@ class EventSet(Shifted, Ledger):
         Tb: livetime in which the events were found, in seconds.
 
     Raises:
-        UserError: at construction, if a statistic is NaN.
+        UserError: at construction, if a statistic is NaN or +inf (above
+            which no threshold lies), or ``Tb`` is not a finite number of
+            seconds >= 0.
     """
 
     detection_statistic: np.ndarray = parameter()
@@ -46,14 +49,37 @@ class EventSet(Shifted, Ledger):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        # The smallest of values is NaN if one is; finding it takes no memory.
-        if len(self) and np.isnan(self.detection_statistic.min()):
-            bad = np.count_nonzero(np.isnan(self.detection_statistic))
-            raise UserError(
-                f"{type(self).__name__}: {bad} of {len(self)} detection "
-                "statistics are NaN"
-            )
+        self._check_statistic()
         self._sorted: tuple[np.ndarray, np.ndarray] | None = None
+        self._counted: np.ndarray | None = None
+
+    def _check_statistic(self) -> None:
+        # The largest of values is NaN if one is; finding it takes no memory.
+        statistic = self.detection_statistic
+        if not len(self) or statistic.max() < np.inf:
+            return
+        for what, bad in (
+            ("NaN", np.isnan(statistic)),
+            ("+inf", np.isposinf(statistic)),
+        ):
+            if bad.any():
+                raise UserError(
+                    f"{type(self).__name__}: {np.count_nonzero(bad)} of "
+                    f"{len(self)} detection statistics are {what}"
+                )
+
+    @classmethod
+    def _check_metadata(cls, metadata: dict[str, Any], length: int) -> None:
+        super()._check_metadata(metadata, length)
+        livetime = metadata["Tb"]
+        if (
+            not isinstance(livetime, int | float)
+            or not 0 <= livetime < math.inf
+        ):
+            raise UserError(
+                f"{cls.__name__}: Tb is {livetime!r}; a finite number of "
+                "seconds >= 0 is needed"
+            )
 
     def _sorted_statistic(self) -> np.ndarray:
         statistic = self.detection_statistic
@@ -61,6 +87,20 @@ class EventSet(Shifted, Ledger):
             ordered = statistic if rises(statistic) else np.sort(statistic)
             self._sorted = (statistic, ordered)
         return self._sorted[1]
+
+    def _below(self, threshold: np.ndarray) -> np.ndarray:
+        """Count the events below thresholds that have the column's dtype.
+
+        The first question about many unsorted events is answered in
+        pieces: a sorted copy takes as much memory as the column, and many
+        tables are asked once. The second makes it, and it is remembered.
+        """
+        statistic = self.detection_statistic
+        once = len(self) > PIECE and self._counted is not statistic
+        if once and self._sorted is None and not rises(statistic):
+            self._counted = statistic
+            return count_below(statistic, threshold)
+        return np.searchsorted(self._sorted_statistic(), threshold, "left")
 
     def _rate(self, count: F) -> F:
         """Give ``count`` events in the livetime as a rate in 1/yr."""
@@ -105,9 +145,8 @@ class EventSet(Shifted, Ledger):
         return count.reshape(threshold.shape)
 
     def _count(self, threshold: np.ndarray) -> np.ndarray:
-        statistic = self._sorted_statistic()
-        threshold = round_up(threshold, statistic.dtype)
-        return len(self) - np.searchsorted(statistic, threshold, side="left")
+        dtype = self.detection_statistic.dtype
+        return len(self) - self._below(round_up(threshold, dtype))
 
     def far(self, threshold: F) -> F:
         """Give the false alarm rate of a threshold, never below 1/Tb.
@@ -202,19 +241,19 @@ class EventSet(Shifted, Ledger):
 
         Raises:
             UserError: if an interval is reversed, or ``shift`` has no
-                column ``idx``.
+                column ``idx``; shifts of shape (event,) are those of the
+                one ifo 0.
         """
         merged = merge_intervals(vetos)
         mask = np.zeros(len(self), dtype=bool)
-        if len(self) and not (
-            self.shift.ndim == 2 and 0 <= idx < self.shift.shape[1]
-        ):
+        shift = shifts.by_ifo(self.shift)
+        if len(self) and not 0 <= idx < shift.shape[1]:
             raise UserError(
                 f"no ifo {idx} in shifts of shape {self.shift.shape}"
             )
         for start in range(0, len(self), chunk_size):
             rows = slice(start, start + chunk_size)
-            times = self.detection_time[rows] + self.shift[rows, idx]
+            times = self.detection_time[rows] + shift[rows, idx]
             mask[rows] = inside(times, merged)
         kept = self[~mask]
         if inplace:
@@ -229,14 +268,15 @@ class EventSet(Shifted, Ledger):
 class RecoveredInjectionSet(EventSet, InterferometerResponseSet):
     """Injections, each with the event that it made.
 
-    A missed injection has the statistic -inf and the time NaN. ``Tb`` is
-    the livetime searched; ``num_injections`` counts the rejected ones too.
+    A missed injection has the statistic -inf, which says that it is missed,
+    and the time NaN. ``Tb`` is the livetime searched; ``num_injections``
+    counts the rejected ones too.
     """
 
     @property
     def found(self) -> np.ndarray:
-        """Which injections have an event, shape (injection,)."""
-        return ~np.isnan(self.detection_time)
+        """Which injections have a statistic above -inf, (injection,)."""
+        return self.detection_statistic > -np.inf
 
     @classmethod
     def recover(
@@ -248,7 +288,8 @@ class RecoveredInjectionSet(EventSet, InterferometerResponseSet):
         """Give each injection the nearest event of its shift.
 
         Args:
-            events: events of the search with injections.
+            events: events of the search with injections; those with the
+                statistic -inf are none.
             injections: what was injected; waveforms are not kept.
             recovery_window: the largest distance in seconds between
                 detection time and injection time, inclusive.
@@ -265,6 +306,9 @@ class RecoveredInjectionSet(EventSet, InterferometerResponseSet):
             raise UserError(
                 f"recovery_window is {recovery_window} s; it must be >= 0"
             )
+        silent = events.detection_statistic == -np.inf
+        if silent.any():
+            events = events[~silent]
         group, event_group = shifts.codes(injections.shift, events.shift)
         nearest = nearest_events(
             events.detection_time,

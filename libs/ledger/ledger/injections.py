@@ -1,5 +1,6 @@
 """Simulated signals: their parameters, waveforms and place in the data."""
 
+import math
 from concurrent.futures import Executor
 from dataclasses import dataclass, make_dataclass
 from typing import Any, Self, TypeVar
@@ -60,31 +61,42 @@ class InjectionMetadata(Ledger):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check_numbers()
         self.num_injections = int(self.num_injections)
-        if self.num_injections < len(self):
-            raise UserError(
-                f"{type(self).__name__}: num_injections is "
-                f"{self.num_injections}, fewer than the {len(self)} rows"
-            )
         if len(self) and self.waveform_fields:
             self._check_waveforms()
 
-    def _check_numbers(self) -> None:
+    @classmethod
+    def _check_metadata(cls, metadata: dict[str, Any], length: int) -> None:
+        super()._check_metadata(metadata, length)
+        count = metadata["num_injections"]
+        if (
+            not isinstance(count, int | float)
+            or not 0 <= count < math.inf
+            or count != int(count)
+        ):
+            raise UserError(
+                f"{cls.__name__}: num_injections is {count!r}, not a number "
+                "of draws"
+            )
+        if count < length:
+            raise UserError(
+                f"{cls.__name__}: num_injections is {int(count)}, fewer than "
+                f"the {length} rows"
+            )
         for name, lowest in (
             ("sample_rate", "positive"),
             ("duration", "positive"),
             ("right_pad", "at least 0"),
         ):
-            value = getattr(self, name)
+            value = metadata[name]
             if value is None:
                 continue
             if not isinstance(value, int | float) or not (
                 value > 0 or (value == 0 and name == "right_pad")
             ):
                 raise UserError(
-                    f"{type(self).__name__}: {name} is {value!r}; a number "
-                    f"that is {lowest} is needed"
+                    f"{cls.__name__}: {name} is {value!r}; a number that is "
+                    f"{lowest} is needed"
                 )
 
     def _check_waveforms(self) -> None:
@@ -336,7 +348,7 @@ class InterferometerResponseSet(Shifted, WaveformSet):
                 )
                 mask &= _reach(
                     column.read(),
-                    cls._metadata_from_file(file),
+                    cls._metadata_from_file(file, length),
                     fname,
                     -np.inf if start is None else start,
                     np.inf if end is None else end,

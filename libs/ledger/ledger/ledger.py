@@ -57,7 +57,9 @@ class Ledger(Table):
             fname: the file.
 
         Raises:
-            UserError: if the file is missing, truncated or foreign.
+            UserError: if the file is missing, truncated or foreign, or has
+                rows but lacks a number that tables add when joined (the
+                livetime ``Tb``, ``num_injections``).
         """
         with storage.opened(fname) as file:
             return cls._from_file(file)
@@ -71,19 +73,48 @@ class Ledger(Table):
             name: storage.find_column(file, kind, name, length).read(rows)
             for name, kind in cls.columns().items()
         }
-        metadata = cls._metadata_from_file(file)
+        metadata = cls._metadata_from_file(file, length)
         if rows is not None:
             metadata = cls._metadata_of_selection(metadata, len(rows))
+        return cls._made_of(columns, metadata, file.filename)
+
+    @classmethod
+    def _made_of(
+        cls,
+        columns: dict[str, np.ndarray],
+        metadata: dict[str, Any],
+        source: str,
+    ) -> Self:
+        """Make a table; what is wrong with it is wrong with its source."""
         try:
             return cls(**columns, **metadata)
         except UserError as error:
-            raise UserError(f"{file.filename}: {error}") from error
+            raise UserError(f"{source}: {error}") from error
 
     @classmethod
-    def _metadata_from_file(cls, file: h5py.File) -> dict[str, Any]:
+    def _check_metadata_of(
+        cls, metadata: dict[str, Any], length: int, source: str
+    ) -> None:
+        """Refuse metadata that ``length`` rows of a file cannot have."""
+        try:
+            cls._check_metadata(metadata, length)
+        except UserError as error:
+            raise UserError(f"{source}: {error}") from error
+
+    @classmethod
+    def _metadata_from_file(
+        cls, file: h5py.File, length: int
+    ) -> dict[str, Any]:
         found, attributes = cls._default_metadata(), file.attrs
         for name, rule in cls.merge_rules().items():
-            value = storage.plain(attributes.get(name, found[name]))
+            value = storage.plain(attributes.get(name))
+            if value is None:
+                if rule == "add" and length:
+                    raise UserError(
+                        f"{file.filename}: has {length} rows, but root "
+                        f"attribute '{name}' is missing"
+                    )
+                continue
             if rule == "add" and not isinstance(value, int | float):
                 raise UserError(
                     f"{file.filename}: root attribute '{name}' is {value!r}, "
@@ -134,8 +165,10 @@ class Ledger(Table):
     ) -> None:
         """Join the tables of many files into one file, streaming.
 
-        The sources are read block by block; the target is complete or
-        absent.
+        The sources are read block by block, and all their rows pass the
+        checks of this class's construction; the target is complete or
+        absent. The metadata of the sources are those of whole files: see
+        :meth:`append` for those of selections.
 
         Args:
             files: the sources, in the order of their rows.
@@ -146,9 +179,10 @@ class Ledger(Table):
             length: the number of rows expected; checked when given.
 
         Raises:
-            UserError: if a source is missing, truncated, foreign or listed
-                twice, if metadata or shapes disagree, or if the number of
-                rows is not ``length``. Nothing is removed or replaced.
+            UserError: if a source is missing, truncated, foreign, listed
+                twice or could not be read as a table of this class, if
+                metadata or shapes disagree, or if the number of rows is
+                not ``length``. Nothing is removed or replaced.
         """
         sources = [Path(file) for file in files]
         merge_files(cls, sources, Path(fname), dtype, chunks, length)

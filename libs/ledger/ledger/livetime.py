@@ -7,7 +7,7 @@ import numpy as np
 from conventions.errors import UserError
 
 from ledger.ledger import Ledger, parameter
-from ledger.shifts import Shifted, codes
+from ledger.shifts import Shifted, by_ifo, codes
 from ledger.vetos import merge_intervals
 
 
@@ -75,7 +75,7 @@ class LivetimeSet(Shifted, Ledger):
         merged = [merge_intervals(intervals) for intervals in vetos]
         if not len(self):
             return 0.0
-        if self.shift.ndim != 2 or self.shift.shape[1] != len(merged):
+        if by_ifo(self.shift).shape[1] != len(merged):
             raise UserError(
                 f"vetoes of {len(merged)} interferometers cannot be applied "
                 f"to shifts of shape {self.shift.shape}"
@@ -96,7 +96,8 @@ class LivetimeSet(Shifted, Ledger):
         start, stop = self.start[rows], self.stop[rows]
         first, last = start.min(), stop.max()
         pieces = []
-        for intervals, shift in zip(merged, self.shift[rows[0]], strict=True):
+        shifts = by_ifo(self.shift)[rows[0]]
+        for intervals, shift in zip(merged, shifts, strict=True):
             begin = np.searchsorted(intervals[:, 1], first + shift, "right")
             end = np.searchsorted(intervals[:, 0], last + shift, "left")
             pieces.append(intervals[begin:end] - shift)

@@ -4,6 +4,10 @@ import numpy as np
 
 _BLOCK = 2**20
 
+# Values that are sorted together where no sorted copy of all is kept: few
+# pieces, as each searches for all thresholds, but small beside a table.
+PIECE = 2**24
+
 
 def rises(values: np.ndarray) -> bool:
     """Say whether values never decrease; looked at block by block.
@@ -38,3 +42,25 @@ def round_up(threshold: np.ndarray, dtype: np.dtype) -> np.ndarray:
         rounded = threshold.astype(dtype)
         higher = np.nextafter(rounded, dtype.type(np.inf))
     return np.where(rounded < threshold, higher, rounded)
+
+
+def count_below(values: np.ndarray, threshold: np.ndarray) -> np.ndarray:
+    """Count the values below each threshold, sorting them in pieces.
+
+    Args:
+        values: shape (row,), in any order, without NaN.
+        threshold: any shape, of the dtype of ``values``; ascending ones
+            are found faster.
+
+    Returns:
+        The counts, of the shape of ``threshold``.
+    """
+    count = np.zeros(np.shape(threshold), dtype=np.int64)
+    memory = np.empty(min(PIECE, len(values)), values.dtype)
+    for start in range(0, len(values), PIECE):
+        block = values[start : start + PIECE]
+        piece = memory[: len(block)]
+        piece[:] = block
+        piece.sort()
+        count += np.searchsorted(piece, threshold, side="left")
+    return count

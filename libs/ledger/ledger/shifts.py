@@ -40,6 +40,18 @@ def _keys(shift: np.ndarray) -> np.ndarray:
     return keys.reshape(len(keys), keys[0].size) if len(keys) else keys
 
 
+def by_ifo(shift: np.ndarray) -> np.ndarray:
+    """Give shifts a column per ifo.
+
+    Args:
+        shift: seconds, shape (row, ifo), or (row,) for one ifo.
+
+    Returns:
+        A view of shape (row, ifo).
+    """
+    return shift[:, None] if shift.ndim == 1 else shift
+
+
 def matches(shift: np.ndarray, wanted: np.ndarray | float) -> np.ndarray:
     """Find the rows whose shift is among the wanted ones.
 

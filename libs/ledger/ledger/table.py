@@ -54,6 +54,15 @@ def metadata(
 class Table:
     """A ledger without its file; see :class:`ledger.ledger.Ledger`."""
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if hasattr(cls, "compare_metadata"):
+            raise TypeError(
+                f"{cls.__name__} defines compare_metadata, which nothing "
+                "calls; declare how a field joins where it is defined: "
+                "metadata(merge='add') or metadata(merge='equal')"
+            )
+
     def __post_init__(self) -> None:
         for name in self.metadata_fields():
             setattr(self, name, plain(getattr(self, name)))
@@ -69,6 +78,19 @@ class Table:
                     f"entries, expected {length}"
                 )
         self._length = length or 0
+        self._check_metadata(self._metadata(), len(self))
+
+    @classmethod
+    def _check_metadata(cls, metadata: dict[str, Any], length: int) -> None:
+        """Refuse metadata that a table cannot have, whatever its rows.
+
+        Args:
+            metadata: name to value.
+            length: number of rows.
+
+        Raises:
+            UserError: if a value makes no sense.
+        """
 
     @classmethod
     def columns(cls) -> dict[str, str]:
@@ -158,6 +180,17 @@ class Table:
             yield {name: value[row] for name, value in columns.items()}
 
     def __getitem__(self, rows: int | slice | np.ndarray | Sequence) -> Self:
+        """Choose rows.
+
+        Args:
+            rows: a row number, a slice, a mask or row numbers.
+
+        Returns:
+            A table with the metadata of this whole one: loud events, say,
+            were found in all of its livetime, and some injections are
+            left of all its draws. So selections of one table must not be
+            joined again, see :meth:`append`.
+        """
         if isinstance(rows, int | np.integer):
             index = range(len(self))[operator.index(rows)]
             rows = slice(index, index + 1)
@@ -220,7 +253,8 @@ class Table:
         """Join tables in their order.
 
         Args:
-            ledgers: instances of this class.
+            ledgers: instances of this class, each with the metadata of
+                data of its own; see :meth:`append`.
 
         Returns:
             One table; without ``ledgers`` an empty one.
@@ -247,6 +281,12 @@ class Table:
 
     def append(self, other: Self) -> None:
         """Add the rows of another table to this one.
+
+        Metadata that add (``Tb``, ``num_injections``) do so on the
+        understanding that the tables come from different data. Two
+        selections of one table both have all of its livetime, so that
+        joined they have it twice: select from the whole instead, with one
+        mask for all rows that are wanted, or set the field afterwards.
 
         Args:
             other: an instance of this table's class.

@@ -1,9 +1,13 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from conventions.errors import UserError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ledger import events as events_module
+from ledger import ordering
 from ledger.events import (
     SECONDS_IN_YEAR,
     EventSet,
@@ -46,6 +50,24 @@ def test_nan_statistics_are_counted():
         )
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_infinite_statistics_are_counted(dtype):
+    with pytest.raises(UserError, match=r"3 of 4 detection .* are \+inf"):
+        EventSet(
+            detection_statistic=np.array([1, np.inf, np.inf, np.inf], dtype),
+            detection_time=np.arange(4),
+            shift=np.zeros((4, 2)),
+            Tb=SECONDS_IN_YEAR,
+        )
+
+
+@pytest.mark.parametrize("Tb", [-1.0, np.nan, np.inf, -np.inf, "long", None])
+def test_livetimes_that_are_none(Tb):
+    for cls in (EventSet, RecoveredInjectionSet):
+        with pytest.raises(UserError, match=f"{cls.__name__}: Tb is .*; a"):
+            cls(Tb=Tb)
+
+
 def test_nb_counts_ties(events):
     assert events.nb(3.0) == 3
     assert isinstance(events.nb(3.0), int)
@@ -75,6 +97,49 @@ def test_sorting_is_remembered_and_renewed(events):
     assert events.nb(4.0) == 2
     events.detection_statistic = events.detection_statistic + 1
     assert events.nb(4.0) == 4
+
+
+@given(event_sets(max_size=40), st.lists(thresholds), st.integers(1, 9))
+def test_counting_in_pieces_equals_counting_at_once(events, values, piece):
+    expected = EventSet.nb(events[:], np.array(values))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ordering, "PIECE", piece)
+        patch.setattr(events_module, "PIECE", piece)
+        for _ in range(3):
+            np.testing.assert_array_equal(
+                events.nb(np.array(values)), expected
+            )
+        assert [events[:].nb(value) for value in values] == expected.tolist()
+
+
+def test_first_question_needs_no_copy_and_the_second_is_remembered(
+    rng, monkeypatch
+):
+    monkeypatch.setattr(ordering, "PIECE", 2**13)
+    monkeypatch.setattr(events_module, "PIECE", 2**13)
+    count = 2**18
+    events = EventSet(rng.normal(size=count), np.zeros(count), np.zeros(count))
+    values = rng.normal(size=100)
+
+    def peak():
+        tracemalloc.start()
+        events.nb(values)
+        highest = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return highest
+
+    size = events.detection_statistic.nbytes
+    assert peak() < size / 4
+    assert events._sorted is None
+    assert peak() > size
+    kept = events._sorted_statistic()
+    assert peak() < size / 4
+    assert events._sorted_statistic() is kept
+    events.detection_statistic = events.detection_statistic + 1
+    assert events.nb(np.inf) == 0
+    assert events.nb(values[0]) == (
+        np.count_nonzero(events.detection_statistic >= values[0])
+    )
 
 
 def test_sorted_statistics_are_not_copied(make_events):
@@ -188,6 +253,7 @@ def test_statistics_of_any_precision_are_compared_exactly(
 ):
     with np.errstate(over="ignore"):
         values = np.array(values, np.float32).astype(dtype)
+    values = values[values < np.inf]
     events = EventSet(
         detection_statistic=values,
         detection_time=np.zeros(len(values)),
@@ -231,6 +297,21 @@ def test_veto_on_the_ifos_own_time():
     assert kept.Tb == 7.0
     assert events.apply_vetos([(10, 12)], 0).detection_time[0] == 9
     assert len(events) == 4
+
+
+def test_veto_of_the_shifts_of_one_ifo():
+    flat, wide = (
+        EventSet([1.0, 2.0, 3.0], [0.0, 5.0, 9.0], shift, Tb=3.0)
+        for shift in (np.ones(3), np.ones((3, 1)))
+    )
+    for vetos in ([(6, 7)], [], [(0, 20)]):
+        kept, mask = flat.apply_vetos(vetos, 0, return_mask=True)
+        other, expected = wide.apply_vetos(vetos, 0, return_mask=True)
+        assert mask.tolist() == expected.tolist()
+        assert kept.get_shift(1.0).shift.shape == kept.shift.shape
+        assert len(other.get_shift(1.0)) == len(kept)
+    with pytest.raises(UserError, match=r"no ifo 1 in shifts of shape \(3,"):
+        flat.apply_vetos([(0, 1)], 1)
 
 
 def test_veto_in_place(make_events):
@@ -334,6 +415,22 @@ def test_recover_takes_the_louder_of_equally_near(make_responses):
         injections=injections,
     )
     assert found.detection_statistic.tolist() == [5, 6]
+
+
+def test_found_and_missed_are_told_by_the_statistic(make_responses):
+    injections = make_responses(2, injection_time=np.array([10.0, 20.0]))
+    found = recover(
+        times=[10.0, 10.5, 20.0],
+        statistic=[-np.inf, 3.0, -np.inf],
+        shift=[[0, 1.0]] * 3,
+        injections=injections,
+    )
+    np.testing.assert_array_equal(found.detection_statistic, [3, -np.inf])
+    np.testing.assert_array_equal(found.detection_time, [10.5, np.nan])
+    assert found.found.tolist() == [True, False]
+    assert found.nb(np.finfo(float).min) == found.found.sum()
+    found.detection_statistic = np.array([-np.inf, 1.0])
+    assert found.found.tolist() == [False, True]
 
 
 @pytest.mark.parametrize("count", [0, 5])

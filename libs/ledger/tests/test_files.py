@@ -18,6 +18,7 @@ from ledger import aggregation, storage
 from ledger.events import EventSet, RecoveredInjectionSet
 from ledger.injections import InjectionParameterSet, WaveformPolarizationSet
 from ledger.ledger import Ledger, parameter, waveform
+from ledger.livetime import LivetimeSet
 from ledger.testing import event_sets, response_sets
 
 
@@ -451,6 +452,99 @@ def test_bad_source_is_named_and_nothing_is_removed(tmp_path):
         Series.aggregate(files, target, clean=True)
     assert all(file.exists() for file in files)
     assert target.read_bytes() == b"as before"
+
+
+def change(path, name, value):
+    """Write into a column or an attribute; None removes the attribute."""
+    with h5py.File(path, "a") as file:
+        if name in file:
+            file[name][-1] = value
+        elif value is None:
+            del file.attrs[name]
+        else:
+            file.attrs[name] = value
+
+
+BAD = [
+    (EventSet, "parameters/detection_statistic", np.nan, "are NaN"),
+    (EventSet, "parameters/detection_statistic", np.inf, r"are \+inf"),
+    (EventSet, "Tb", -5.0, r"Tb is -5\.0"),
+    (EventSet, "Tb", None, "has 3 rows, but root attribute 'Tb' is missing"),
+    (RecoveredInjectionSet, "num_injections", -5, "num_injections is -5"),
+    (RecoveredInjectionSet, "num_injections", 2, "num_injections is 2, fewer"),
+    (RecoveredInjectionSet, "num_injections", 7.5, r"injections is 7\.5"),
+    (RecoveredInjectionSet, "num_injections", np.nan, "injections is nan"),
+    (RecoveredInjectionSet, "num_injections", np.inf, "injections is inf"),
+    (
+        RecoveredInjectionSet,
+        "num_injections",
+        None,
+        "has 3 rows, but root attribute 'num_injections' is missing",
+    ),
+    (RecoveredInjectionSet, "sample_rate", 0.0, r"sample_rate is 0\.0"),
+    (LivetimeSet, "parameters/stop", -1.0, "stretch . is"),
+]
+
+
+@pytest.mark.parametrize("block", [1, 100, 2**25])
+@pytest.mark.parametrize(("cls", "name", "value", "message"), BAD)
+def test_a_source_that_its_class_refuses_is_named_and_nothing_is_lost(
+    cls, name, value, message, block, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(aggregation, "_BLOCK_BYTES", block)
+    columns = {name: np.ones(3) for name in cls.columns()}
+    given = {"Tb": 1.0, "num_injections": 5, "sample_rate": None}
+    given = {key: given[key] for key in cls.metadata_fields() if key in given}
+    files = write_all([cls(**columns, **given)] * 3, tmp_path)
+    change(files[1], name, value)
+    target = tmp_path / "all.hdf5"
+    for use in (
+        lambda: cls.aggregate(files, target, clean=True),
+        lambda: cls.read(files[1]),
+    ):
+        with pytest.raises(UserError, match=rf"1\.hdf5.*: .*{message}"):
+            use()
+    assert sorted(tmp_path.iterdir()) == files
+
+
+def test_an_empty_source_is_checked_too(tmp_path):
+    files = write_all([EventSet(Tb=1.0), EventSet(Tb=2.0)], tmp_path)
+    change(files[1], "Tb", -2.0)
+    with pytest.raises(UserError, match=r"1\.hdf5: EventSet: Tb is -2"):
+        EventSet.aggregate(files, tmp_path / "all.hdf5", clean=True)
+    assert sorted(tmp_path.iterdir()) == files
+
+
+@pytest.mark.parametrize("block", [1, 2**25])
+def test_values_are_checked_as_they_are_written(
+    block, tmp_path, make_events, monkeypatch
+):
+    monkeypatch.setattr(aggregation, "_BLOCK_BYTES", block)
+    files = write_all([make_events(2), make_events(2)], tmp_path)
+    change(files[1], "parameters/detection_statistic", 1e300)
+    target = tmp_path / "all.hdf5"
+    with pytest.raises(UserError, match=r"1\.hdf5.*: .* are \+inf"):
+        EventSet.aggregate(files, target, dtype=np.float32, clean=True)
+    assert sorted(tmp_path.iterdir()) == files
+    EventSet.aggregate(files, target, clean=True)
+    assert EventSet.read(target).detection_statistic.max() == 1e300
+
+
+def test_a_sum_that_is_missing_is_no_zero(tmp_path, make_responses):
+    path = tmp_path / "a.hdf5"
+    table = make_responses(2)
+    table.write(path)
+    change(path, "num_injections", None)
+    for use in (
+        lambda: type(table).read(path),
+        lambda: type(table).read(path, 0.0, 1e9),
+        lambda: type(table).sample_from_file(path, 1),
+    ):
+        with pytest.raises(UserError, match=r"2 rows, but .*'num_injections'"):
+            use()
+    EventSet().write(path)
+    change(path, "Tb", None)
+    assert EventSet.read(path) == EventSet()
 
 
 def test_disagreeing_metadata_names_field_values_and_file(

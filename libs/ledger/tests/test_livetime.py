@@ -115,6 +115,16 @@ def test_one_list_of_vetoes_an_ifo(count):
         table([(0, 1, 0)]).vetoed([[]] * count)
 
 
+def test_shifts_of_one_ifo_in_either_shape():
+    vetos = [np.array([[2.0, 4.0]])]
+    for shift in (np.ones(1), np.ones((1, 1))):
+        stretches = LivetimeSet([0.0], [10.0], shift)
+        assert stretches.vetoed(vetos) == 2
+        assert len(stretches.get_shift(1.0)) == 1
+        with pytest.raises(UserError, match="vetoes of 2 interf"):
+            stretches.vetoed(vetos * 2)
+
+
 def test_reversed_veto():
     with pytest.raises(UserError, match="interval 0"):
         table([]).vetoed([[(2, 1)], []])

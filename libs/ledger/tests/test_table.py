@@ -135,6 +135,30 @@ def test_append_adds_rows_and_merges_metadata(pairs):
     assert (pairs.name, pairs.seconds) == ("a", 7)
 
 
+def test_selections_have_the_metadata_of_the_whole(pairs):
+    """So that joined again they count twice, as their docstrings say."""
+    assert pairs[:2].seconds == pairs[2:].seconds == pairs.seconds == 5
+    joined = pairs[:2]
+    joined.append(pairs[2:])
+    assert joined.seconds == 10
+    assert "selections of one table" in " ".join(Pairs.append.__doc__.split())
+
+
+@pytest.mark.parametrize("bases", [(Ledger,), (EventSet,)])
+def test_a_rule_of_joining_that_nothing_calls_is_refused(bases):
+    def compare_metadata(cls, key, ours, theirs):
+        return ours
+
+    hook = classmethod(compare_metadata)
+    mixin = type("Mixin", (), {"compare_metadata": hook})
+    for parents, members in (
+        (bases, {"compare_metadata": hook}),
+        ((mixin, *bases), {}),
+    ):
+        with pytest.raises(TypeError, match="Old defines compare_metadata"):
+            type("Old", parents, members)
+
+
 def test_append_to_empty_keeps_shape_and_dtype():
     table = Pairs()
     other = Pairs(x=np.ones(2, np.float32), pair=np.ones((2, 2), np.int16))
