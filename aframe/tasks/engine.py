@@ -139,6 +139,24 @@ class ServerParameters:
         """Log of the server that is started here."""
         return self.directory.parent / "server.log"
 
+    def triton_root(self) -> Path | None:
+        """Where the server is installed, None where an image has it.
+
+        Raises:
+            UserError: if it is not; says what else can be done.
+        """
+        root = config.triton_root()
+        if self.triton_image is not None:
+            return None
+        if root.is_dir():
+            return root
+        raise UserError(
+            f"there is no inference server in {root}: install one with "
+            f"scripts/install-triton {root}, set AFRAME_TRITON_ROOT to where "
+            "one is, name an image (triton_image of DeployInferLocal) or a "
+            "server that is running (address), or use engine = direct"
+        )
+
     @contextmanager
     def server(self, manifest: Any) -> Iterator[str]:
         """The server, whose statistics are written and summed up.
@@ -169,7 +187,7 @@ class ServerParameters:
                     repository,
                     log_file=self.server_log,
                     image=self.triton_image,
-                    triton_root=config.triton_root(),
+                    triton_root=self.triton_root(),
                     gpus=self.gpus,
                     grpc_port=self.grpc_port,
                     progress=plain,
