@@ -142,15 +142,37 @@ def _selected(power: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _middle(rows: list[Tensor]) -> tuple[Tensor, Tensor]:
-    """The two middle values of a few rows, by exchanges of neighbours.
+    """The two middle values of a few rows, by forgetful selection.
 
-    Whole-row minima and maxima: several times faster than a sort along a
-    short strided dimension.
+    The smallest and the largest of more than half of all values are not in
+    the middle: they are dropped, the next is looked at. Whole-row minima and
+    maxima are several times faster than a sort along a short strided
+    dimension, and these are half as many as a sort by exchanges takes.
     """
-    count = len(rows)
-    for last in range(count - 1, (count - 1) // 2 - 1, -1):
-        for i in range(last):
-            low = torch.minimum(rows[i], rows[i + 1])
-            rows[i + 1] = torch.maximum(rows[i], rows[i + 1])
-            rows[i] = low
-    return rows[(count - 1) // 2], rows[count // 2]
+    kept = rows[:1]
+    seen = 1
+    for count in range(len(rows), 2, -2):
+        more = count // 2 + 2 - len(kept)
+        kept = _without_extremes(kept + rows[seen : seen + more])
+        seen += more
+    kept = kept + rows[seen:]
+    return torch.minimum(kept[0], kept[-1]), torch.maximum(kept[0], kept[-1])
+
+
+def _without_extremes(rows: list[Tensor]) -> list[Tensor]:
+    """All but the smallest and the largest value, in any order."""
+    pairs = len(rows) // 2
+    low = [torch.minimum(rows[i], rows[-1 - i]) for i in range(pairs)]
+    high = [torch.maximum(rows[i], rows[-1 - i]) for i in range(pairs)]
+    rest = []
+    smallest = low[0]
+    for row in low[1:]:
+        rest.append(torch.maximum(smallest, row))
+        smallest = torch.minimum(smallest, row)
+    if len(rows) % 2:
+        high.append(torch.maximum(smallest, rows[pairs]))
+    largest = high[0]
+    for row in high[1:]:
+        rest.append(torch.minimum(largest, row))
+        largest = torch.maximum(largest, row)
+    return rest

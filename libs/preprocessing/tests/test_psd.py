@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 from conventions.errors import UserError
-from preprocessing.psd import PsdEstimator, median_bias
+from preprocessing.psd import PsdEstimator, _middle, median_bias
 from scipy import signal
 
 
@@ -48,3 +48,14 @@ def test_bias_is_that_of_scipy():
 def test_errors(arguments, message):
     with pytest.raises(UserError, match=message):
         PsdEstimator(*arguments)
+
+
+@pytest.mark.parametrize("count", range(1, 18))
+def test_the_middle_is_that_of_a_sort(count):
+    generator = torch.Generator().manual_seed(count)
+    rows = torch.rand(count, 500, generator=generator, dtype=torch.float64)
+    rows[:, :100] = (4 * rows[:, :100]).round()  # ties
+    low, high = _middle(list(rows))
+    ordered = rows.sort(0).values
+    assert torch.equal(low, ordered[(count - 1) // 2])
+    assert torch.equal(high, ordered[count // 2])
