@@ -379,9 +379,10 @@ ENTRIES = {
         "FAR, unsorted events, first call",
         lambda scale, folder: far_case(scale, False, False),
         3,
+        4,
     ),
     "far-again": Entry(
-        "FAR, unsorted events, second call",
+        "FAR, unsorted events, second call, which keeps a sorted copy",
         lambda scale, folder: far_case(scale, False, True),
         3,
     ),
