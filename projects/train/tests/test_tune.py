@@ -92,6 +92,7 @@ class Search:
         self.path = self.storage / "night"
         self.log = directory / "log"
         self.mark = str(directory / "mark")
+        self.process = None
         self.arguments = [
             *arguments,
             write_space(directory, SPACE),
@@ -104,12 +105,13 @@ class Search:
 
     def start(self, *more):
         with self.log.open("w") as log:
-            return subprocess.Popen(
+            self.process = subprocess.Popen(
                 [sys.executable, "-m", "train.tune", *self.arguments, *more],
                 env=os.environ | {"SEARCH": self.mark},
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
+        return self.process
 
     def complete(self, *more):
         code = self.start(*more).wait(WAIT_SECONDS)
@@ -128,6 +130,15 @@ class Search:
 def search(arguments, tmp_path_factory):
     """A search that was interrupted, killed, and completed."""
     search = Search(tmp_path_factory.mktemp("search"), arguments)
+    try:
+        yield go_through(search)
+    finally:
+        search.process.kill()
+        search.process.wait()
+
+
+def go_through(search):
+    """Interrupt it, kill it, complete it."""
     process = search.start()
     wait_until(lambda: search.files("trial.json"), process)
     process.send_signal(signal.SIGINT)

@@ -1,5 +1,6 @@
 """The search itself: trials side by side, the worse ones stopped early."""
 
+import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -66,6 +67,8 @@ def run(settings: TuneSettings, trials: Sequence[dict[str, Any]]) -> None:
         Training, tune.PlacementGroupFactory([settings.resources])
     )
     if _restorable(directory):
+        # Ray misses files of loggers that write what the trainings do
+        logging.getLogger("ray.tune.analysis").setLevel(logging.ERROR)
         tuner = tune.Tuner.restore(
             str(directory), trainable, resume_errored=True
         )
