@@ -1,5 +1,6 @@
 """Branches as jobs of Slurm."""
 
+from pathlib import Path
 from typing import Any, ClassVar
 
 import law
@@ -77,6 +78,7 @@ class SlurmJobs(JobParameters, law.slurm.SlurmWorkflow):
             branches: that it runs.
         """
         self.describe_job(description, job_num, branches)
+        description.job_name = Path(description.stdout).stem
         options = {
             "export": ",".join(config.job_variables()),
             "nodes": 1,
