@@ -9,6 +9,9 @@ from torch import Generator, Tensor, nn
 from train.augmentations import break_coherence, invert_and_reverse
 from train.injection import Projector, place, rescale
 
+IN_CACHE = 8
+"""Samples whose PSDs a CPU estimates at once."""
+
 
 class Placement:
     """Where the coalescence may lie in a kernel.
@@ -117,7 +120,7 @@ class TrainingTransform(nn.Module):
             Kernels of shape ``(batch, ifo, kernel_size)`` and labels of
             shape ``(batch,)``: 1 where a coherent signal was added, else 0.
         """
-        psd = self.estimate(X[..., : self.psd_size])
+        psd = self._psd(X[..., : self.psd_size])
         windows = invert_and_reverse(
             X[..., self.psd_size :],
             self.invert_prob,
@@ -132,6 +135,14 @@ class TrainingTransform(nn.Module):
             windows = windows.index_add(0, rows, signals)
             labels[rows] = (~broken).float()
         return self.whiten(windows, psd), labels
+
+    def _psd(self, X: Tensor) -> Tensor:
+        """PSD of each sample; on a CPU of a few at once.
+
+        The periodograms of a whole batch do not fit into its caches.
+        """
+        few = IN_CACHE if X.device.type == "cpu" else len(X)
+        return torch.cat([self.estimate(some) for some in X.split(few)])
 
     def _signals(
         self,
