@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 
 import pytest
 
@@ -113,3 +114,19 @@ def test_a_real_task_runs(batch, write_config, tmp_path):
     (file,) = tmp_path.glob("train/background/*.hdf5")
     assert file.stat().st_size > 1e6
     assert batch.logs("FetchTrain") == {"FetchTrain_0.log"}
+
+
+@pytest.mark.parametrize("system", ["slurm"], indirect=True)
+def test_a_job_computes_on_the_gpus_that_it_is_given(batch, need):
+    gpus = subprocess.run(
+        ["sinfo", "--noheader", "--format", "%G"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    need("slurm", "gpu" in gpus.stdout, "Slurm has no GPUs, not even feigned")
+    result = batch.law("--count", 1, "--request-gpus", 1)
+    assert result.returncode == 0, result.stdout + result.stderr
+    environment = batch.done(0)["environment"]
+    device = environment["CUDA_VISIBLE_DEVICES"]
+    assert environment["LAW_JOB_TASK_PARAMS"].endswith(f"--gpus={device}")
