@@ -120,7 +120,7 @@ class VetoSet:
                     json.loads(file["settings"][()]),
                     json.loads(file["notes"][()]),
                 )
-            except (KeyError, AttributeError, ValueError) as error:
+            except (KeyError, AttributeError, TypeError, ValueError) as error:
                 raise UserError(
                     f"{fname}: not a file of vetoed times ({error})"
                 ) from error

@@ -5,6 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from conventions.errors import UserError
 
+# Times that are sorted together: few enough to stay in the cache.
+_BLOCK = 2**16
+
 
 def merge_intervals(
     intervals: np.ndarray | Sequence[tuple[float, float]],
@@ -57,9 +60,12 @@ def inside(times: np.ndarray, merged: np.ndarray) -> np.ndarray:
         A mask of shape (time,); NaN lies nowhere.
     """
     edges = merged.ravel()
+    mask = np.empty(len(times), dtype=bool)
     # Sorted times walk through the edges in order, which is several times
     # faster than to search for them one by one.
-    order = np.argsort(times)
-    mask = np.empty(len(times), dtype=bool)
-    mask[order] = np.searchsorted(edges, times[order], side="right") % 2
+    for start in range(0, len(times), _BLOCK):
+        block = times[start : start + _BLOCK]
+        order = np.argsort(block)
+        passed = np.searchsorted(edges, block[order], side="right")
+        mask[start : start + _BLOCK][order] = passed % 2
     return mask

@@ -57,6 +57,17 @@ def test_reversed_interval():
         VetoSet({"CAT3": {"H1": [(2, 1)]}})
 
 
+def test_settings_that_are_no_mapping(vetos, tmp_path):
+    path = tmp_path / "vetos.hdf5"
+    for value in (3.5, [1], "x"):
+        vetos.write(path)
+        with h5py.File(path, "a") as file:
+            del file["settings"]
+            file["settings"] = value
+        with pytest.raises(UserError, match=r"vetos\.hdf5: not a file of"):
+            VetoSet.read(path)
+
+
 def test_foreign_files(tmp_path):
     EventSet().write(tmp_path / "events.hdf5")
     with pytest.raises(UserError, match="not a file of vetoed times"):

@@ -3,6 +3,7 @@ import pytest
 from conventions.errors import UserError
 from hypothesis import given
 
+from ledger import vetos
 from ledger.testing import interval_lists
 from ledger.vetos import inside, merge_intervals
 
@@ -19,6 +20,16 @@ def test_merged_intervals_are_sorted_and_apart(intervals):
     times = np.arange(0, 100, 0.5)
     expected = [any(a <= t < b for a, b in intervals) for t in times]
     assert inside(times, merged).tolist() == expected
+
+
+@pytest.mark.parametrize("block", [1, 7, 200])
+def test_blocks_of_times_do_not_matter(block, rng, monkeypatch):
+    merged = merge_intervals(rng.uniform(0, 100, (9, 1)) + np.array([0, 4]))
+    times = rng.uniform(0, 110, 200)
+    expected = [any(a <= t < b for a, b in merged) for t in times]
+    monkeypatch.setattr(vetos, "_BLOCK", block)
+    assert inside(times, merged).tolist() == expected
+    assert any(expected)
 
 
 def test_nan_lies_nowhere():
