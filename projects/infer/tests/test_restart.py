@@ -221,7 +221,7 @@ def test_cut_connection(address, manifest, tiny, shared_memory):
 
 
 def test_another_network_after_a_restart(
-    address, manifest, slides, monkeypatch
+    server, manifest, slides, monkeypatch
 ):
     """Whatever comes up at the address is looked at again."""
 
@@ -229,7 +229,7 @@ def test_another_network_after_a_restart(
         raise UserError("serves another network")
 
     with (
-        proxied(address) as proxy,
+        proxied(server.grpc) as proxy,
         TritonEngine(proxy.address, manifest, streams=3) as engine,
     ):
         monkeypatch.setattr(StreamClient, "check", other)
@@ -237,7 +237,7 @@ def test_another_network_after_a_restart(
             collect(engine, slides, {5: proxy.cut})
 
 
-def test_server_that_is_gone_for_good(address, manifest, slides, tmp_path):
+def test_server_that_is_gone_for_good(server, manifest, slides, tmp_path):
     log = tmp_path / "server.log"
     log.write_text("I1123 started\nE1123 the last words of the server\n")
 
@@ -246,7 +246,7 @@ def test_server_that_is_gone_for_good(address, manifest, slides, tmp_path):
         proxy.cut()
 
     with (
-        proxied(address) as proxy,
+        proxied(server.grpc) as proxy,
         TritonEngine(
             proxy.address, manifest, streams=3, retries=2, log_file=log
         ) as engine,
@@ -275,10 +275,10 @@ with TritonEngine(sys.argv[1], manifest, streams=8) as engine:
 """
 
 
-def test_killed_client(address, repository):
+def test_killed_client(server, repository):
     """Its memory has no name that would stay."""
     killed = subprocess.run(
-        [sys.executable, "-c", CLIENT, address, str(repository)],
+        [sys.executable, "-c", CLIENT, server.grpc, str(repository)],
         stdout=subprocess.PIPE,
         text=True,
     )
