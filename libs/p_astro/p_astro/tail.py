@@ -10,8 +10,15 @@ from scipy.optimize import isotonic_regression
 
 Array = NDArray[np.float64]
 
-MISFIT = 2.5
-"""Poisson standard deviations by which counts may miss a tail."""
+MISFIT = 3.5
+"""Poisson standard deviations at which counts refute one exponential.
+
+The largest deviation of all loudness is looked at, so that samples of an
+exponential reach 2.5 in one case of five and 3.5 in one of forty.
+"""
+
+AGREEMENT = 2.5
+"""Poisson standard deviations within which a loud population is enough."""
 
 CANDIDATES = 80
 """Sizes of a loud population that are tried."""
@@ -118,14 +125,13 @@ class Tail:
         Returns:
             The tail.
         """
-        steepest = 1 / bandwidth
         size = sparse.distance.size
         sizes = np.geomspace(1, size - 1, CANDIDATES).round().astype(int)
         tails = []
         for loud in np.unique(np.append(0, sizes)):
             tail = cls._of(sparse, loud, 1 / bandwidth)
             misfit = sparse.misfit(tail.mass(sparse.distance))
-            if misfit <= MISFIT:
+            if misfit <= (AGREEMENT if loud else MISFIT):
                 return tail
             tails.append((misfit, tail))
         return min(tails, key=itemgetter(0))[1]
@@ -138,7 +144,9 @@ class Tail:
             nothing = np.zeros(0)
             return cls(mass * decay, decay, nothing, nothing, 0.0, steepest)
         amplitude = (mass - float(sparse.mass[loud - 1])) * decay
-        return cls(amplitude, decay, *_concave(sparse, loud), steepest)
+        return cls(
+            amplitude, decay, *_concave(sparse, loud, steepest), steepest
+        )
 
     def density(self, distance: Array) -> Array:
         """Density up to the last edge, per unit of statistic."""
@@ -162,8 +170,8 @@ class Tail:
         """Express the tail by nodes between which its logarithm is straight.
 
         Args:
-            first: distance of the first node, to which the logarithm is
-                straight from its value at the join.
+            first: distance of the first node, within a bandwidth; the
+                logarithm is straight between it and the join.
 
         Returns:
             Distances of the nodes from the join, ascending, shape
@@ -173,15 +181,21 @@ class Tail:
         if not self.edges.size:
             logarithm = np.log(self.amplitude) - self.decay * first
             return np.array([first]), np.array([logarithm]), self.decay
-        end = max(self.edges[-1], first)
+        end = self.edges[-1]
         grown = np.geomspace(
             first, end, int(np.log(end / first) / np.log(GROWTH)) + 2
         )
         distance = np.append(grown, self.edges)
         distance = np.unique(distance[(distance >= first) & (distance <= end)])
         logarithm = np.log(self.density(distance))
-        decay = np.exp(logarithm[-1]) / float(self.mass(end))
-        return distance, logarithm, min(float(decay), self.steepest)
+        left = float(self.mass(end))
+        decay = float(np.exp(logarithm[-1])) / left
+        if decay > self.steepest:
+            # A step down, for what is left to fall no steeper.
+            distance = np.append(distance, end + first)
+            logarithm = np.append(logarithm, np.log(left * self.steepest))
+            decay = self.steepest
+        return distance, logarithm, decay
 
 
 def _deviation(count: Array, mean: Array, sign: int) -> float:
@@ -193,9 +207,12 @@ def _deviation(count: Array, mean: Array, sign: int) -> float:
     return float(np.sqrt(np.max(square, where=wrong, initial=0.0)))
 
 
-def _concave(sparse: Sparse, loud: int) -> tuple[Array, Array, float]:
+def _concave(
+    sparse: Sparse, loud: int, steepest: float
+) -> tuple[Array, Array, float]:
     """Steps of the loudest samples, and what of them lies beyond."""
-    distance = sparse.distance[:loud][::-1]
+    # No step is narrower than the kernels.
+    distance = np.maximum(sparse.distance[:loud][::-1], 1 / steepest)
     mass = sparse.mass[:loud]
     rest = float(mass[0]) / 2
     quieter = float(mass[-1]) - np.append(mass[:-1][::-1], rest)

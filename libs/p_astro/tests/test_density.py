@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from p_astro.density import TailedKde
 from p_astro.samples import TAIL_EVENTS, FitError, Samples
 from scipy.integrate import quad
-from scipy.special import erfc
+from scipy.special import erfc, exprel
 from scipy.stats import gaussian_kde
 
 DRAWS = {
@@ -69,10 +69,12 @@ def test_finer_grid_is_closer_to_the_sum_of_kernels(monkeypatch):
 def test_integral_is_one(shape):
     kde = TailedKde.fit(draw(shape, 3000), None, "test")
     assert kde._integral() == pytest.approx(1, rel=1e-12)
+    first = kde.tail[0]
     at = np.linspace(kde.start - 1, kde.split, 200_001)
-    body = np.trapezoid(np.exp(kde.log_pdf(at)), at)
+    bridge = np.linspace(kde.split, first, 101)
+    body = sum(np.trapezoid(np.exp(kde.log_pdf(x)), x) for x in (at, bridge))
     tail, _ = quad(
-        lambda x: np.exp(kde.log_pdf(x)), kde.split, kde.split + 30 / kde.decay
+        lambda x: np.exp(kde.log_pdf(x)), first, first + 30 / kde.decay
     )
     assert body + tail == pytest.approx(1, rel=1e-5)
 
@@ -119,7 +121,7 @@ def test_exponential_is_recovered():
 def test_normal_with_exponential_tail_is_recovered():
     # A normal convolved with an exponential.
     scale, size = 0.8, 300_000
-    rng = np.random.default_rng(3)
+    rng = np.random.default_rng(4)
     values = rng.normal(size=size) + rng.exponential(scale, size)
     kde = TailedKde.fit(values, None, "test")
 
@@ -248,10 +250,77 @@ def test_weights_that_leave_too_few():
         TailedKde.fit(draw("normal", 5000), weights, "signals")
 
 
-def test_tail_that_is_no_exponential():
-    values = np.concatenate([draw("normal", 2000), np.full(20, 1e4)])
-    with pytest.raises(FitError, match="does not continue"):
-        TailedKde.fit(values, None, "noise")
+def beyond(kde, threshold):
+    """Part of the samples beyond a threshold in the tail."""
+    nodes = kde.nodes[kde.nodes > threshold]
+    edges = np.append(threshold, nodes)
+    edges = np.append(edges, edges[-1] + 40 / kde.decay)
+    logs = kde.log_pdf(edges)
+    pieces = np.exp(logs[:-1]) * exprel(np.diff(logs))
+    return pieces @ np.diff(edges)
+
+
+def test_mass_of_the_tail_is_that_of_its_samples():
+    for shape in ("normal", "exponential", "gumbel"):
+        for seed in range(3):
+            values = draw(shape, 20_000, seed)
+            kde = TailedKde.fit(values, None, "test")
+            count = np.count_nonzero(values > kde.tail[0])
+            found = 20_000 * beyond(kde, kde.tail[0])
+            assert found == pytest.approx(count, rel=0.05)
+
+
+@pytest.mark.parametrize("glitches", [10, 50, 300, 3000])
+@pytest.mark.parametrize("seed", range(2))
+def test_glitches_are_counted(glitches, seed):
+    """Normal noise and some events of any loudness."""
+    rng = np.random.default_rng(seed)
+    loud = rng.uniform(0, 10, glitches)
+    values = np.concatenate([rng.normal(-5, 1, 1_000_000), loud])
+    kde = TailedKde.fit(values, None, "test")
+    at = np.union1d(np.arange(kde.split, 0, 0.1), loud[:100])
+    ordered = np.sort(values)
+    count = values.size - np.searchsorted(ordered, at)
+    predicted = values.size * np.array([beyond(kde, x) for x in at])
+    # Three Poisson errors of the count, and 10% of its own.
+    error = np.hypot(3 * np.sqrt(np.maximum(count, predicted)), count / 10)
+    assert np.all(np.abs(predicted - count) <= np.maximum(error, 1))
+    assert np.all(np.diff(kde.log_pdf(at)) <= 1e-9)
+
+
+@pytest.mark.parametrize("outlier", [20.0, 30.0, 100.0, 1000.0, 1e5])
+def test_one_outlier_is_one_event_and_changes_little_else(outlier):
+    values = draw("normal", 100_000)
+    alone = TailedKde.fit(values, None, "test")
+    kde = TailedKde.fit(np.append(values, outlier), None, "test")
+    at = np.linspace(-8, np.max(values), 200)
+    assert kde.log_pdf(at) == pytest.approx(alone.log_pdf(at), abs=0.1)
+    for part in (0.1, 0.5, 0.9):
+        threshold = np.max(values) + part * (outlier - np.max(values))
+        assert 0.5 < 100_001 * beyond(kde, threshold) < 2
+    assert np.all(np.diff(kde.log_pdf(np.linspace(4, outlier, 999))) < 1e-9)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_many_equal_samples_at_the_end(weighted):
+    """A statistic that saturates: a quarter of the samples has its limit."""
+    values = np.minimum(draw("normal", 8000), -1.7)
+    weights = np.full(8000, 1e-4) if weighted else None
+    kde = TailedKde.fit(values, weights, "test")
+    at = np.linspace(-7, -1.7 - 4 * kde.bandwidth, 50)
+    truth = np.exp(-((at + 3) ** 2) / 8) / np.sqrt(8 * np.pi)
+    # The kernels of the equal samples reach over the join.
+    assert np.median(np.exp(kde.log_pdf(at)) / truth) == pytest.approx(
+        1, abs=0.2
+    )
+
+
+def test_few_samples_far_away():
+    loud = np.linspace(1000, 10_000, 20)
+    values = np.concatenate([draw("normal", 2000), loud])
+    kde = TailedKde.fit(values, None, "noise")
+    assert 2020 * beyond(kde, 100.0) == pytest.approx(20, rel=0.1)
+    assert kde.log_pdf(1e5) < kde.log_pdf(1e4) - 5
 
 
 def test_no_spread():

@@ -16,9 +16,9 @@ def signals(found=3000, missed=1000):
 
 
 def integral(model):
-    at = np.linspace(-30, model.split, 100_001)
+    at = np.union1d(np.linspace(-30, model.split, 100_001), model.density.tail)
     body = np.trapezoid(model(at), at)
-    return body + model(model.split) / model.density.decay
+    return body + model(at[-1]) / model.density.decay
 
 
 def test_integral_is_rate_times_volume_of_all_found(make_injections):
@@ -109,7 +109,7 @@ def test_no_draws(make_injections, volume):
 def test_too_few_found(make_injections):
     tables = make_injections(signals(90, 9000), 10)
     with pytest.raises(FitError, match=r"found injections: 90 .* too few"):
-        KdeForeground(*tables, RATE, VOLUME)
+        KdeForeground(*tables, RATE, volume=VOLUME)
 
 
 def test_tables_of_two_runs(make_injections):

@@ -128,8 +128,59 @@ def test_odds_are_linear_in_the_rate(exponentials, factor, at):
     )
 
 
+@pytest.mark.filterwarnings("error")
 def test_no_mergers(exponentials):
-    assert not exponentials.at_rate(0)(WIDE).any()
+    at = np.concatenate([[-np.inf], WIDE, [np.inf]])
+    assert exponentials.at_rate(0)(at).tolist() == [0.0] * at.size
+    assert exponentials.at_rate(0)(np.inf) == 0.0
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_is_calibrated(seed):
+    """Of events with p_astro p, a part p is astrophysical."""
+    rng = np.random.default_rng(seed)
+
+    def events(noise, signals):
+        return rng.gumbel(0, 0.5, noise), rng.gamma(3, 1, signals)
+
+    quiet, loud = events(200_000, 20_000)
+    model = Pastro(
+        KdeForeground.from_arrays(
+            loud, np.full(20_000, 1 / 50_000), 50.0, 1000.0
+        ),
+        KdeAndPolynomialBackground.from_arrays(quiet, SECONDS_IN_YEAR),
+    )
+    # As many as R V0 found and the background's rate give in a year.
+    noise, signals = events(200_000, 20_000)
+    given = np.concatenate([model(noise), model(signals)])
+    true = np.repeat([0.0, 1.0], [noise.size, signals.size])
+    which = np.digitize(given, np.linspace(0.1, 0.9, 9))
+    for index in range(10):
+        own = which == index
+        size = np.count_nonzero(own)
+        assert size > 100
+        expected = given[own].mean()
+        spread = np.sqrt(expected * (1 - expected) / size)
+        # Odds are good to 10%, which is p (1 - p) / 10 in p.
+        allowed = np.hypot(3 * spread, 0.1 * expected * (1 - expected) * 2)
+        assert abs(true[own].mean() - expected) < allowed
+
+
+@pytest.mark.parametrize("outlier", [30.0, 100.0, 1000.0, 1e5])
+def test_one_loud_noise_event_moves_little(outlier):
+    rng = np.random.default_rng(0)
+    quiet = rng.normal(-4, 1, 100_000)
+    signal = KdeForeground.from_arrays(
+        rng.normal(4, 3, 20_000), np.full(20_000, 1e-5), 100.0, 50.0
+    )
+    alone, other = (
+        Pastro(signal, KdeAndPolynomialBackground.from_arrays(noise, 3e6))
+        for noise in (quiet, np.append(quiet, outlier))
+    )
+    at = np.linspace(-8, 1, 50)
+    assert other(at) == pytest.approx(alone(at), abs=0.03)
+    # One event in 34 units of statistic and a tenth of a year.
+    assert other(4.0) > 0.98
 
 
 def test_number_gives_a_number(exponentials):

@@ -48,7 +48,7 @@ def test_layout(saturated, tmp_path):
     saturated.write(path)
     with h5py.File(path) as file:
         assert file.attrs["format"] == "aframe p_astro"
-        assert file.attrs["version"] == 1
+        assert file.attrs["version"] == 2
         assert set(file) == {"foreground", "background", "origin"}
         assert set(file["background"].attrs) == {
             *("start", "step", "decay", "bandwidth", "count", "livetime")
@@ -98,8 +98,8 @@ def test_other_version(saturated, tmp_path):
     path = tmp_path / "p_astro.hdf5"
     saturated.write(path)
     with h5py.File(path, "a") as file:
-        file.attrs["version"] = 2
-    with pytest.raises(UserError, match=r"p_astro\.hdf5: .* version 2"):
+        file.attrs["version"] = 1
+    with pytest.raises(UserError, match=r"p_astro\.hdf5: .* version 1;"):
         Pastro.read(path)
 
 
