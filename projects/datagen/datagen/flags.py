@@ -96,6 +96,14 @@ def definitions(path: Path, ifos: Sequence[str]) -> list[Definition]:
         raise UserError(f"{path} is not a veto-definer file: {error}") from (
             error
         )
+    # Rows have no attribute for a column that is left out.
+    columns = {name.rpartition(":")[2] for name in table.columnnames}
+    missing = {"ifo", "name", "category"} - columns
+    if missing:
+        raise UserError(
+            f"{path}: the table veto_definer has no column "
+            f"{', '.join(sorted(missing))}"
+        )
     return [
         _definition(row, f"{path}, row {number}")
         for number, row in enumerate(table, start=1)

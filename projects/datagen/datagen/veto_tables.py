@@ -26,7 +26,8 @@ def gates(path: Path, padding: float) -> np.ndarray:
         Sorted disjoint GPS intervals, s, shape (interval, 2).
 
     Raises:
-        UserError: if the file is missing or of another kind.
+        UserError: if the file is missing or of another kind, or a gate
+            begins before GPS time 0.
     """
     rows = _rows(path)
     if rows.shape[1] != 3:
@@ -35,6 +36,15 @@ def gates(path: Path, padding: float) -> np.ndarray:
         raise UserError(f"{path}: a gate has a negative width or taper")
     else:
         reach = rows[:, 1] + rows[:, 2]
+        early = np.flatnonzero(reach >= rows[:, 0])
+        if early.size:
+            raise UserError(
+                f"{path}, gate {early[0] + 1}: {rows[early[0]].tolist()} is "
+                "centre, half width and taper of a gate that begins before "
+                "GPS time 0; are the columns number, start and stop? "
+                "Segments need start and stop alone, or number, start, stop "
+                "and duration"
+            )
         found = np.column_stack([rows[:, 0] - reach, rows[:, 0] + reach])
     return merge_intervals(found + padding * np.array([-1.0, 1.0]))
 
@@ -100,9 +110,11 @@ def events(path: Path, window: float) -> np.ndarray:
 def _rows(path: Path) -> np.ndarray:
     """Read a table of numbers, shape (row, column); ``#`` is a comment."""
     _require(path)
-    lines = [
-        line.partition("#")[0].split() for line in path.open(encoding="utf-8")
-    ]
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not a text file: {error}") from error
+    lines = [line.partition("#")[0].split() for line in text.splitlines()]
     lines = [columns for columns in lines if columns]
     if not lines:
         return np.empty((0, 2))

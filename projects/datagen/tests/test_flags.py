@@ -57,6 +57,15 @@ def test_rows_without_a_meaning(tmp_path, write_definer, row, message):
         flags.definitions(path, ["H1"])
 
 
+@pytest.mark.parametrize("column", ["ifo", "name", "category"])
+def test_columns_that_are_needed(tmp_path, write_definer, column):
+    columns = [name for name in COLUMNS if name != column]
+    row = [{"ifo": "H1", "name": "A"}.get(name, 1) for name in columns]
+    path = write_definer(tmp_path / "definer.xml", [tuple(row)], columns)
+    with pytest.raises(UserError, match=rf"definer\.xml: .* column {column}"):
+        flags.definitions(path, ["H1"])
+
+
 def test_other_files_are_no_definers(tmp_path):
     with pytest.raises(UserError, match=r"absent\.xml: no such file"):
         flags.definitions(tmp_path / "absent.xml", ["H1"])

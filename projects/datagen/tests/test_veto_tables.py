@@ -58,6 +58,25 @@ def test_wrong_segments_name_file_and_line(write, text, message):
         veto_tables.segments(write(text))
 
 
+def test_binary_files(tmp_path):
+    path = tmp_path / "gates.txt"
+    path.write_bytes(b"\x89HDF\xff\xfe")
+    for read in (
+        veto_tables.segments,
+        lambda path: veto_tables.gates(path, 0.0),
+    ):
+        with pytest.raises(UserError, match=r"gates\.txt is not a text file"):
+            read(path)
+
+
+@pytest.mark.parametrize(
+    "text", ["0 1000000000 1000000010\n", "5 10 12\n", "0 0.5 0.5\n"]
+)
+def test_numbered_segments_are_no_gates(write, text):
+    with pytest.raises(UserError, match=r"gate 1: .* before GPS time 0"):
+        veto_tables.gates(write(text), 0.0)
+
+
 def test_wrong_gates(write, tmp_path):
     with pytest.raises(UserError, match="negative width"):
         veto_tables.gates(write("10 -1 0.5"), 0)
