@@ -119,6 +119,13 @@ class AframeTask(ExecutionParameters, law.SandboxTask):
         """The tasks of ``reqs``."""
         return {name: task.req(self) for name, task in self.reqs.items()}
 
+    def input_files(self) -> list[Path]:
+        """Files of the user that outputs are made from, all existing.
+
+        Outputs that are older than one of them are made anew.
+        """
+        return []
+
     def complete(self) -> bool:
         """Whether outputs exist and are not older than what they need."""
         return freshness.is_complete(self)

@@ -1,12 +1,13 @@
 """When a task is complete: as ``make`` decides it.
 
 A task is complete if its outputs exist, the tasks it requires are complete,
-and none of their outputs is newer than its own. See
-``docs/decisions/0001-freshness.md``.
+and neither their outputs nor the files that a user gave to it are newer than
+its own outputs. See ``docs/decisions/0001-freshness.md``.
 """
 
 import time
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import law
@@ -56,6 +57,7 @@ def _is_current(task: law.Task) -> bool:
         all(target.exists() for target in outputs)
         and all(other.complete() for other in upstream)
         and _none_is_newer(upstream, outputs)
+        and _none_is_changed(task.input_files(), outputs)
     )
 
 
@@ -80,6 +82,13 @@ def _none_is_newer(
 ) -> bool:
     oldest = min(target.modified() for target in outputs)
     return all(newest(task) <= oldest for task in upstream)
+
+
+def _none_is_changed(
+    given: Iterable[Path], outputs: Sequence[targets.FileTarget]
+) -> bool:
+    oldest = min(target.modified() for target in outputs)
+    return all(path.stat().st_mtime_ns <= oldest for path in given)
 
 
 def newest(task: law.Task) -> int:

@@ -1,6 +1,7 @@
 """Vetoes: what is asked for, from where, and what must agree."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from conventions import segments
 from conventions.errors import UserError
 from ledger.veto_set import VetoSet
 
+from aframe import freshness
 from aframe.pipelines.sandbox import SandboxSV
 from aframe.tasks import FetchTest, SensitiveVolume, Vetos
 
@@ -31,9 +33,8 @@ def volume(tmp_path, run_environment, monkeypatch):
             monkeypatch.setenv(name, value)
 
     def make(**settings):
-        return SensitiveVolume(
-            ifos=IFOS, source_prior="priors.priors.nonspin_bbh", **settings
-        )
+        given = {"source_prior": "priors.priors.nonspin_bbh"} | settings
+        return SensitiveVolume(ifos=IFOS, **given)
 
     return make
 
@@ -159,7 +160,51 @@ def test_the_task_writes_the_times(vetoed, volume, gates):
 def summarise(task, vetos):
     path = task.output()["summary"].file
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"vetos": vetos, "astro_event_rate": 28.0}))
+    masses = [[35.0, 35.0], [35.0, 20.0], [20.0, 20.0], [20.0, 10.0]]
+    summary = {
+        "vetos": vetos,
+        "astro_event_rate": 28.0,
+        "prior": {"name": "priors.priors.nonspin_bbh", "arguments": {}},
+        "populations": {str(pair): {"masses": pair} for pair in masses},
+    }
+    path.write_text(json.dumps(summary))
+
+
+@pytest.mark.parametrize("edited", ["H1", "L1"])
+def test_an_edited_file_makes_the_times_anew(vetoed, volume, gates, edited):
+    task = volume(vetos=["GATES"], gates=gates).requires()["vetos"]
+    freshness.forget()
+    assert task.complete()
+    path = Path(gates[edited])
+    path.write_text("1050 0.5 0.5\n")
+    made = vetoed.stat().st_mtime_ns
+    os.utime(path, ns=(made + 1, made + 1))
+    freshness.forget()
+    assert not task.complete()
+
+
+def test_settings_of_other_categories_do_not_matter(volume, gates):
+    asked = volume(vetos=["GATES"], gates=gates)
+    summarise(asked, {"settings": asked.veto_settings()})
+    volume(vetos=["GATES"], gates=gates, catalog_window=9.0).check_results()
+    with pytest.raises(UserError, match="gate_padding"):
+        volume(vetos=["GATES"], gates=gates, gate_padding=9.0).check_results()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("source_prior", "priors.priors.end_o3_ratesandpops"),
+        ("prior_args", {"a": [1]}),
+        ("mass_combos", [[35, 35], [30, 30]]),
+    ],
+)
+def test_results_of_other_settings_are_an_error(volume, name, value):
+    summarise(volume(), None)
+    volume().check_results()
+    settings = {"source_prior": "priors.priors.nonspin_bbh", name: value}
+    with pytest.raises(UserError, match=rf"^{name} = .* in the conf.* Remove"):
+        volume(**settings).check_results()
 
 
 def test_results_of_other_vetoes_are_an_error(volume, gates):

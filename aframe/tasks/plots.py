@@ -77,7 +77,8 @@ class SensitiveVolume(VetoParameters, PipelineParameters, AframeTask):
     astro_event_rate = FloatParameter(
         default=28.0,
         description="mergers per Gpc^3 and year of a population like the "
-        "injections, which p_astro assumes",
+        "injections, which p_astro assumes; the default is the geometric "
+        "mean of GWTC-3's interval for binary black holes, 17.9 to 44",
     )
     output_dir = PathParameter(
         default=None,
@@ -95,7 +96,7 @@ class SensitiveVolume(VetoParameters, PipelineParameters, AframeTask):
         if not 0 <= self.astro_event_rate < math.inf:
             raise UserError(
                 f"astro_event_rate: {self.astro_event_rate} is not a rate "
-                "per Gpc^3 and year, such as 28.0"
+                "per Gpc^3 and year, which is 0 or more"
             )
         return {
             name: task.req(self)
@@ -141,7 +142,7 @@ class SensitiveVolume(VetoParameters, PipelineParameters, AframeTask):
         )
 
     def check_results(self) -> None:
-        """Compare vetoes and rate of the results with the configuration's.
+        """Compare the settings of the results with the configuration's.
 
         Raises:
             UserError: naming every setting that differs, and both values.
@@ -150,12 +151,33 @@ class SensitiveVolume(VetoParameters, PipelineParameters, AframeTask):
         summary = json.loads(path.read_text())
         vetos = summary.get("vetos")
         self._compare_vetos(vetos and vetos["settings"], path)
-        rate = summary.get("astro_event_rate")
-        if rate != self.astro_event_rate:
+        prior = summary.get("prior", {})
+        populations = summary.get("populations", {}).values()
+        made = {
+            "astro_event_rate": summary.get("astro_event_rate"),
+            "source_prior": prior.get("name"),
+            "prior_args": prior.get("arguments"),
+            "mass_combos": [row.get("masses") for row in populations],
+        }
+        asked = {
+            "astro_event_rate": self.astro_event_rate,
+            "source_prior": self.source_prior,
+            "prior_args": json.loads(
+                json.dumps(self.prior_args, default=dict)
+            ),
+            "mass_combos": [
+                list(pair) for pair in mass_pairs(self.mass_combos)
+            ],
+        }
+        differing = [
+            f"{name} = {json.dumps(made[name])} in {path}, "
+            f"{json.dumps(value)} in the configuration"
+            for name, value in asked.items()
+            if made[name] != value
+        ]
+        if differing:
             raise UserError(
-                f"astro_event_rate = {json.dumps(rate)} in {path}, "
-                f"{self.astro_event_rate} in the configuration. Remove "
-                f"{path} and run again"
+                f"{'; '.join(differing)}. Remove {path} and run again"
             )
 
     def _compare_vetos(
@@ -167,7 +189,8 @@ class SensitiveVolume(VetoParameters, PipelineParameters, AframeTask):
             f"{name} = {json.dumps(made.get(name))} in {path}, "
             f"{json.dumps(asked.get(name))} in the configuration"
             for name in made | asked
-            if made.get(name) != asked.get(name)
+            if name in self.effective_settings()
+            and made.get(name) != asked.get(name)
         ]
         if differing:
             needed = self.requires().get("vetos")

@@ -1,7 +1,6 @@
 """Times that are taken out of a search."""
 
 import json
-import re
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -9,6 +8,7 @@ import law
 import luigi
 from conventions.errors import UserError
 from conventions.segments import read
+from conventions.vetos import CATALOG, GATES, SEGMENTS, check_category
 
 from aframe import config, targets
 from aframe.base import AframeTask
@@ -21,11 +21,15 @@ from aframe.parameters import (
 from aframe.targets import FileTarget
 from aframe.tasks.fetch import FetchTest
 
-FLAGGED = re.compile(r"CAT[1-9]\d*")
-"""Categories of a veto-definer file."""
-
-LISTED = {"GATES": "gates", "SEGMENTS": "veto_segments"}
+PER_IFO = {GATES: "gates", SEGMENTS: "veto_segments"}
 """Categories with a file for each interferometer, and their parameters."""
+
+_OF_FLAGS = ("veto_definer_file", "flags_file", "segment_host")
+_SETTINGS = {
+    GATES: ("gates", "gate_padding"),
+    SEGMENTS: ("segments",),
+    CATALOG: ("catalog", "catalog_window"),
+}
 
 
 class VetoParameters:
@@ -94,6 +98,16 @@ class VetoParameters:
         text = json.dumps(arguments | self.veto_sources(), default=str)
         return json.loads(text)
 
+    def effective_settings(self) -> set[str]:
+        """Which of the settings the categories that are asked for depend on.
+
+        The others do not change vetoed times.
+        """
+        names = {"vetos", "ifos"}
+        for category in self.vetos:
+            names.update(_SETTINGS.get(category, _OF_FLAGS))
+        return names
+
     def check_vetos(self) -> None:
         """Look whether each category has its files, before any work.
 
@@ -111,24 +125,22 @@ class VetoParameters:
 
     def _files_of(self, category: str) -> dict[str, Path | None]:
         """Files that a category is made from, by parameter."""
-        if FLAGGED.fullmatch(category):
-            files = {"veto_definer_file": self.veto_definer_file}
-            if self.flags_file:
-                files["flags_file"] = self.flags_file
-            return files
-        if category == "CATALOG":
+        check_category(category)
+        if category == CATALOG:
             return {"catalog": self.catalog}
-        if category not in LISTED:
-            raise UserError(
-                f"vetos: category {category!r} is unknown, accepted are "
-                f"CAT1, CAT2, ..., {', '.join(LISTED)}, CATALOG"
-            )
-        parameter = LISTED[category]
-        given = getattr(self, parameter)
-        return {
-            f"{parameter} of {ifo}": Path(given[ifo]) if ifo in given else None
-            for ifo in self.ifos
-        }
+        if category in PER_IFO:
+            parameter = PER_IFO[category]
+            given = getattr(self, parameter)
+            return {
+                f"{parameter} of {ifo}": (
+                    Path(given[ifo]) if ifo in given else None
+                )
+                for ifo in self.ifos
+            }
+        files = {"veto_definer_file": self.veto_definer_file}
+        if self.flags_file:
+            files["flags_file"] = self.flags_file
+        return files
 
     def sandbox_directories(self) -> list[Path]:
         """Directories of the host that a container needs."""
@@ -165,6 +177,11 @@ class Vetos(VetoParameters, AframeTask):
         if self.vetos_file:
             return FileTarget(self.vetos_file)
         return targets.vetos(config.paths().directory("results_dir"))
+
+    def input_files(self) -> list[Path]:
+        """What the times are read from; a changed file makes them anew."""
+        every = [self._files_of(str(name)) for name in self.vetos]
+        return [path for files in every for path in files.values() if path]
 
     def run(self) -> None:
         """Read files, ask the segment database, and write the times."""

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -10,15 +9,13 @@ from pathlib import Path
 import numpy as np
 from conventions.errors import UserError
 from conventions.segments import Segment
+from conventions.vetos import CATALOG, GATES, SEGMENTS, check_category
 from ledger.livetime import LivetimeSet
 from ledger.veto_set import VetoSet
 from ledger.vetos import merge_intervals
 
 from datagen import flags, veto_tables
 from datagen.segments import check_ifos
-
-FLAGGED = re.compile(r"CAT([1-9]\d*)")
-"""Categories of a veto-definer file."""
 
 ByIfo = dict[str, np.ndarray]
 """GPS intervals, s, shape (interval, 2), of each interferometer."""
@@ -104,16 +101,12 @@ def vetos(
             f"vetos: {categories!r} is not a list of different categories"
         )
     readers: dict[str, Callable[[], ByIfo]] = {
-        "GATES": lambda: _gates(ifos, sources),
-        "SEGMENTS": lambda: _segments(ifos, sources),
-        "CATALOG": lambda: _catalog(ifos, sources),
+        GATES: lambda: _gates(ifos, sources),
+        SEGMENTS: lambda: _segments(ifos, sources),
+        CATALOG: lambda: _catalog(ifos, sources),
     }
     for name in categories:
-        if name not in readers and not FLAGGED.fullmatch(name):
-            raise UserError(
-                f"vetos: category {name!r} is unknown, accepted are CAT1, "
-                f"CAT2, ..., {', '.join(readers)}"
-            )
+        check_category(name)
     tables = {name: readers[name]() for name in categories if name in readers}
     flagged = [name for name in categories if name not in readers]
     warnings: list[str] = []
