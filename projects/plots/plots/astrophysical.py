@@ -22,13 +22,6 @@ Array = NDArray[np.float64]
 
 log = logging.getLogger(__name__)
 
-ASTRO_EVENT_RATE = 28.0
-"""Mergers of binary black holes per Gpc^3 and year.
-
-Geometric mean of 17.9 and 44, the 90% interval at redshift 0.2 from GWTC-3
-(arXiv:2111.03634).
-"""
-
 LISTED = 20
 """Zero-lag events that are listed at most."""
 
@@ -96,14 +89,17 @@ def p_astro_model(
     injected: InjectedPrior,
     rate: float,
     origin: Mapping[str, str] | None = None,
+    unvetoed: NDArray[np.bool_] | None = None,
 ) -> Pastro:
     """Model p_astro for a population like the injections.
 
     f = R V0 sum_found w_i K(rho - rho_i), with weights that make the
     injections uniform in comoving volume and source-frame time
     (:meth:`plots.injected.InjectedPrior.prior_log_weights`); b from the
-    events of the time-slides (``docs/science/p_astro.md``). Neither knows
-    of vetoes: with them, the tables are those that they left.
+    events of the time-slides (``docs/science/p_astro.md``). Both are rates
+    per unvetoed time: with vetoes, the tables are those that they left, and
+    of the injections only those at unvetoed times are taken, with the
+    weight of all.
 
     Args:
         background: events of the time-slides.
@@ -112,6 +108,8 @@ def p_astro_model(
         injected: the prior of kept and rejected injections together.
         rate: R, mergers of that population per Gpc^3 and year.
         origin: what the model is made of, for those who read its file.
+        unvetoed: kept injections at unvetoed times, shape ``(kept,)``;
+            None: all of them.
 
     Returns:
         The model.
@@ -125,9 +123,17 @@ def p_astro_model(
         injected.prior_log_weights(foreground),
         injected.prior_log_weights(rejected),
     )
+    kept = weights.kept
+    if unvetoed is not None:
+        kept = np.where(unvetoed, kept, 0.0)
+        part = kept.sum()
+        if not part:
+            raise FitError("every injection is at a vetoed time")
+        # Times do not depend on parameters: those left stand for all.
+        kept *= weights.kept.sum() / part
     signals = KdeForeground.from_arrays(
         foreground.detection_statistic,
-        weights.kept,
+        kept,
         injected.total_volume,
         rate,
     )
@@ -138,7 +144,7 @@ def assess(
     search: Search,
     rejected: InjectionParameterSet,
     injected: InjectedPrior,
-    rate: float = ASTRO_EVENT_RATE,
+    rate: float,
     origin: Mapping[str, str] | None = None,
 ) -> Astrophysical:
     """Model p_astro of a search and apply it to the unshifted data.
@@ -167,6 +173,7 @@ def assess(
             injected,
             rate,
             origin,
+            search.unvetoed,
         )
     except FitError as error:
         missing = f"p_astro is not given: {error}"

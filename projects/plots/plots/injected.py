@@ -1,7 +1,7 @@
 """The density from which injections were drawn, and weights towards others."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -74,6 +74,7 @@ class InjectedPrior:
             detector frame; otherwise they are source-frame masses. The
             masses of a table of injections are always detector-frame.
         name: how messages call the prior.
+        arguments: with which its function was called.
 
     Raises:
         UserError: if the prior is over other parameters.
@@ -82,6 +83,7 @@ class InjectedPrior:
     prior: PriorDict
     detector_frame: bool
     name: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         missing = {"mass_1", "mass_2", "redshift"} - set(self.prior)
@@ -110,7 +112,7 @@ class InjectedPrior:
             UserError: if there is no such function, it does not take these
                 arguments, or its prior is over other parameters.
         """
-        return cls(*load(name, arguments), name)
+        return cls(*load(name, arguments), name, dict(arguments or {}))
 
     @property
     def redshift_range(self) -> tuple[float, float]:

@@ -13,7 +13,7 @@ from ledger.veto_set import VetoSet
 
 from plots import figures_png, page, store, summary
 from plots.analysis import HOURLY, analyse
-from plots.astrophysical import ASTRO_EVENT_RATE, assess
+from plots.astrophysical import assess
 from plots.efficiency import SNR_BINS, SNR_SUMMARY_BINS
 from plots.injected import InjectedPrior
 from plots.populations import POPULATIONS, Population
@@ -30,11 +30,11 @@ def sensitive_volume(
     prior: str,
     prior_arguments: Mapping[str, Any] | None = None,
     ifos: Sequence[str],
+    astro_event_rate: float,
     populations: Sequence[Population] = POPULATIONS,
     reference_far: float = HOURLY,
     snr_bins: Sequence[tuple[float, float]] = SNR_BINS,
     snr_summary_bins: Sequence[tuple[float, float]] = SNR_SUMMARY_BINS,
-    astro_event_rate: float = ASTRO_EVENT_RATE,
     vetos: Sequence[str] = (),
     veto_file: Path | None = None,
     livetime: Path | None = None,
@@ -59,14 +59,14 @@ def sensitive_volume(
         prior: dotted name of the prior function that made the injections.
         prior_arguments: its keyword arguments.
         ifos: interferometers that were searched.
+        astro_event_rate: mergers per Gpc^3 and year, of a population like
+            the injections, for p_astro
+            (:func:`plots.astrophysical.p_astro_model`).
         populations: for which a volume is computed.
         reference_far: rate at which the recovered fraction is quoted
             (1/yr).
         snr_bins: network SNR bins that follow one another.
         snr_summary_bins: network SNR bins that judge a network.
-        astro_event_rate: mergers per Gpc^3 and year, of a population like
-            the injections, for p_astro
-            (:func:`plots.astrophysical.p_astro_model`).
         vetos: categories of vetoed times that are taken out of the search
             (:func:`plots.vetoing.without_vetoed`), such as CAT1 or GATES.
         veto_file: the vetoed times (``VetoSet``); needed with ``vetos``.

@@ -108,4 +108,6 @@ def far_axis(background: EventSet, points: int = 200) -> Array:
     """
     lowest = background.min_far
     highest = min(len(background) - 1, int(HIGHEST_FAR / lowest))
-    return log_ranks(max(highest, 1), points) * lowest
+    # In the very order of the event set's own rates, to the last bit.
+    ranks = log_ranks(max(highest, 1), points)
+    return SECONDS_IN_YEAR * ranks / background.Tb

@@ -152,6 +152,10 @@ def summarise(
                 "error": float(row.error[reference]),
             }
         populations[row.population.name] = {
+            "masses": [
+                row.population.mass_1_source,
+                row.population.mass_2_source,
+            ],
             "ess": row.ess,
             "ess_kept": row.ess_kept,
             "coverage": row.coverage,
@@ -166,6 +170,7 @@ def summarise(
         "ifos": list(ifos),
         "prior": {
             "name": injected.name,
+            "arguments": dict(injected.arguments),
             "detector_frame": injected.detector_frame,
             "redshift_range": list(injected.redshift_range),
             "total_volume": analysis.total_volume,

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from conventions.errors import UserError
+from conventions.vetos import CATALOG
 from ledger import shifts
 from ledger.events import EventSet, RecoveredInjectionSet
 from ledger.livetime import LivetimeSet
@@ -14,9 +15,6 @@ from ledger.veto_set import VetoSet
 from numpy.typing import NDArray
 
 log = logging.getLogger(__name__)
-
-CATALOG = "CATALOG"
-"""The category of known events, which are what unshifted data are for."""
 
 _PRECISION = 1e-6
 """Relative difference of livetimes that rounding can make."""
@@ -29,7 +27,8 @@ class Loss:
     Attributes:
         background_seconds: of the livetime of the time-slides.
         background_events: of the time-slides.
-        injections: that were found, and count as missed now.
+        injections: that were found, and count as missed now; None where
+            the category does not apply.
         zero_lag_seconds: of the livetime of the unshifted data; None where
             the category does not apply or there are no such data.
         zero_lag_events: of the unshifted data, or None.
@@ -37,7 +36,7 @@ class Loss:
 
     background_seconds: float
     background_events: int
-    injections: int
+    injections: int | None
     zero_lag_seconds: float | None
     zero_lag_events: int | None
 
@@ -52,6 +51,8 @@ class Search:
         zero_lag: events of the unshifted data, if any were searched.
         losses: what each category of vetoes took, and last ``all`` of them;
             empty without vetoes.
+        unvetoed: injections whose own time is not vetoed, shape
+            ``(kept,)``; None without vetoes, where none is.
         veto_settings: how the vetoes were asked for, or None.
         warnings: what limits the use of the vetoes.
     """
@@ -60,6 +61,7 @@ class Search:
     foreground: RecoveredInjectionSet
     zero_lag: EventSet | None
     losses: Mapping[str, Loss] = field(default_factory=dict)
+    unvetoed: NDArray[np.bool_] | None = None
     veto_settings: Mapping[str, Any] | None = None
     warnings: tuple[str, ...] = ()
 
@@ -84,7 +86,8 @@ def without_vetoed(
     An event is vetoed if its time is in the data of any ifo. Vetoed events
     of background and unshifted data are removed, and livetimes shrink by
     the vetoed time. An injection whose event is vetoed stays, as missed.
-    Known events veto nothing in the unshifted data.
+    Known events veto nothing in the unshifted data, and no injection, which
+    stands for a signal there.
 
     Args:
         search: the search without vetoes.
@@ -146,21 +149,25 @@ def _take(
     seconds = stretches.slid.vetoed(every)
     vetoed = _vetoed(search.background, every)
     background = _left(search.background, vetoed, seconds)
-    lost = _vetoed(search.foreground, every)
-    foreground = replace(
-        search.foreground,
-        detection_statistic=np.where(
-            lost, -np.inf, search.foreground.detection_statistic
-        ),
-        detection_time=np.where(
-            lost, np.nan, search.foreground.detection_time
-        ),
-    )
-    zero_lag = search.zero_lag
-    zero_lag_seconds = zero_lag_events = None
+    foreground, zero_lag = search.foreground, search.zero_lag
+    injections = unvetoed = zero_lag_seconds = zero_lag_events = None
     flagged = [name for name in categories if name != CATALOG]
+    some = vetos.of(flagged, ifos)
+    if flagged:
+        lost = _vetoed(foreground, some)
+        injections = int(lost.sum())
+        at_own_time = replace(
+            foreground, detection_time=foreground.injection_time
+        )
+        unvetoed = ~_vetoed(at_own_time, some)
+        foreground = replace(
+            foreground,
+            detection_statistic=np.where(
+                lost, -np.inf, foreground.detection_statistic
+            ),
+            detection_time=np.where(lost, np.nan, foreground.detection_time),
+        )
     if zero_lag is not None and flagged:
-        some = vetos.of(flagged, ifos)
         unshifted = _vetoed(zero_lag, some)
         zero_lag_seconds = stretches.unshifted.vetoed(some)
         zero_lag_events = int(unshifted.sum())
@@ -168,11 +175,12 @@ def _take(
     loss = Loss(
         seconds,
         int(vetoed.sum()),
-        int(lost.sum()),
+        injections,
         zero_lag_seconds,
         zero_lag_events,
     )
-    return loss, Search(background, foreground, zero_lag)
+    left = Search(background, foreground, zero_lag, unvetoed=unvetoed)
+    return loss, left
 
 
 def _vetoed(

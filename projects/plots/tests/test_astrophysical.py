@@ -117,7 +117,7 @@ def test_wrong_rate_is_no_warning(search, tables, injected, rate):
 
 
 def test_vetoed_events_are_left_out(search, tables, injected):
-    start = 1000.0 * np.arange(30)
+    start = 1000.0 * np.arange(300)
     intervals = np.column_stack([start, start + 300])
     vetos = VetoSet(
         {"CAT1": {"H1": intervals, "L1": []}}, settings={"vetos": ["CAT1"]}
@@ -127,10 +127,62 @@ def test_vetoed_events_are_left_out(search, tables, injected):
     assert model.background_model.count == len(left.background)
     assert model.background_model.livetime == left.background.Tb
     assert left.background.Tb < 0.75 * search.background.Tb
+    # Rates per unvetoed time: what is found there, of what is injected there.
+    time = search.foreground.injection_time
+    there = time % 1000 >= 300
     found = ~np.isneginf(left.foreground.detection_statistic)
+    assert not np.any(found & ~there)
+    kept = len(search.foreground) / 20_000
     assert model.foreground_model.fraction == pytest.approx(
-        found.sum() / 20_000, rel=1e-3
+        kept * found.sum() / there.sum(), rel=1e-3
     )
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_vetoes_at_random_leave_the_odds(make_search, injected, seed):
+    search = make_search(background=20_000)
+    tables = Search(search.background, search.foreground, None)
+    rng = np.random.default_rng(seed)
+    # The events of this search get louder with time.
+    rng.shuffle(tables.background.detection_time)
+    start = 50.0 * np.flatnonzero(rng.uniform(size=6000) < 0.5)
+    vetos = VetoSet(
+        {
+            "CAT1": {
+                "H1": np.column_stack([start, start + 50]),
+                "L1": np.zeros((0, 2)),
+            }
+        }
+    )
+    left = without_vetoed(tables, search.livetime, vetos, ["CAT1"], IFOS)
+    lost = 1 - left.foreground.found.sum() / search.foreground.found.sum()
+    assert lost == pytest.approx(0.5, abs=0.05)
+    before, after = (
+        assess(each, search.rejected, injected, 30.0).model
+        for each in (tables, left)
+    )
+    rates = [
+        (m.foreground_model.total_rate, m.background_model.total_rate)
+        for m in (before, after)
+    ]
+    assert rates[1] == pytest.approx(rates[0], rel=0.05)
+    at = np.linspace(-5, -1, 20)
+    one, two = before(at), after(at)
+    change = np.log(two / (1 - two)) - np.log(one / (1 - one))
+    assert np.median(change) == pytest.approx(0, abs=0.15)
+
+
+def test_every_injection_vetoed(search, injected):
+    none = np.zeros(len(search.foreground), dtype=bool)
+    with pytest.raises(FitError, match="every injection is at a vetoed time"):
+        p_astro_model(
+            search.background,
+            search.foreground,
+            search.rejected,
+            injected,
+            30.0,
+            unvetoed=none,
+        )
 
 
 def test_files(run, search, assessed, tmp_path):
@@ -172,7 +224,7 @@ def test_files(run, search, assessed, tmp_path):
 
 def test_without_unshifted_data(search, tables, injected):
     unshifted = Search(tables.background, tables.foreground, None)
-    made = assess(unshifted, search.rejected, injected)
+    made = assess(unshifted, search.rejected, injected, 30.0)
     assert made.model is not None
     assert made.expected is made.loudest is None
     assert list(astrophysical_html.rows(made)) == []

@@ -8,6 +8,7 @@ def arguments(search, directory):
         *(f"--{name}={path}" for name, path in paths.items()),
         f"--output_dir={directory / 'out'}",
         "--ifos=[H1,L1]",
+        "--astro_event_rate=28",
     ]
 
 

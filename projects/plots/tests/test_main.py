@@ -46,7 +46,7 @@ def judge(search, **settings):
         injected,
         **settings,
     )
-    astrophysical = assess(tables, search.rejected, injected)
+    astrophysical = assess(tables, search.rejected, injected, 28.0)
     return summarise(analysis, injected, ["H1"], tables, astrophysical)
 
 
@@ -60,6 +60,7 @@ def run(search, directory, **settings):
         directory / "sensitive_volume",
         prior=search.prior,
         ifos=["H1", "L1"],
+        astro_event_rate=28.0,
         **settings,
     )
 

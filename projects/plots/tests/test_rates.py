@@ -68,6 +68,17 @@ def test_far_axis_and_its_thresholds_are_whole_events():
     )
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_far_axis_allows_its_events_for_any_livetime(seed):
+    rng = np.random.default_rng(seed)
+    for livetime in 10 ** rng.uniform(2, 9, 100):
+        background = events(np.arange(500), livetime)
+        far = far_axis(background)
+        count = np.rint(far * livetime / SECONDS_IN_YEAR)
+        allowed = background.nb(background.threshold_at_far(far))
+        np.testing.assert_array_equal(allowed, count)
+
+
 def test_far_axis_ends_at_one_a_minute():
     background = events(np.arange(1000), 6000.0)
     assert far_axis(background)[-1] == pytest.approx(SECONDS_IN_YEAR / 60)

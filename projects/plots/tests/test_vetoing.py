@@ -94,11 +94,18 @@ def test_known_events_stay_in_unshifted_data(made, search, vetos):
     assert left.losses["all"].zero_lag_events == mask.sum()
     # 2880 s: three times 100 s
     assert left.zero_lag.Tb == 2580
+    assert left.losses["CATALOG"].injections is None
+    gone = vetoed(search.foreground, vetos, ["CAT1"])
+    np.testing.assert_array_equal(
+        left.foreground.found, search.foreground.found & ~gone
+    )
     # In the background they are vetoed.
     both = vetoed(search.background, vetos, names)
     assert left.losses["all"].background_events == both.sum()
     alone = without_vetoed(search, made.livetime, vetos, ["CATALOG"], IFOS)
     assert alone.zero_lag == search.zero_lag
+    assert alone.foreground == search.foreground
+    assert alone.unvetoed is None
     assert alone.losses["all"].zero_lag_seconds is None
 
 
@@ -188,6 +195,7 @@ def run(paths, directory, **options):
         directory,
         prior="priors.priors.nonspin_bbh",
         ifos=IFOS,
+        astro_event_rate=28.0,
         **options,
     )
 
