@@ -458,9 +458,9 @@ def test_an_error_in_a_container_is_shown(run, infer_image):
     lost.unlink()
     config = run.directory / "demo.cfg"
     config.write_text(
-        f"{TINY_CFG}\n[luigi_InferSegments]\nsandbox = apptainer\n"
-        f"image = {infer_image}\n\n"
-        "[luigi_Infer]\nintegration_window_length = 0.01\n"
+        f"{TINY_CFG}integration_window_length = 0.01\n\n"
+        "[luigi_InferSegments]\nsandbox = apptainer\n"
+        f"image = {infer_image}\n"
     )
     try:
         code, output = run.complete()
@@ -488,5 +488,5 @@ def test_an_image_without_torch_says_so(run, infer_image):
         config.write_text(TINY_CFG)
         lost.write_bytes(kept)
     assert code != 0
-    assert "inference in process needs torch" in output
+    assert "inference in process needs" in output
     assert "infer[torch]" in output
