@@ -308,24 +308,35 @@ def elsewhere(endpoint, tmp_path):
 
 @pytest.mark.timeout(600)
 def test_a_search_on_a_cluster_elsewhere(arguments, endpoint, tmp_path):
-    assert run(*arguments, *elsewhere(endpoint, tmp_path)) == 0
+    command = [*arguments, *elsewhere(endpoint, tmp_path)]
+    subprocess.run([sys.executable, "-m", "train.tune", *command], check=True)
     assert Manifest.read(tmp_path / "far" / "manifest.json")
     summary = json.loads((tmp_path / "far" / "search.json").read_text())
     assert [row["outcome"] for row in summary["trials"]] == ["finished"]
 
 
-def test_trials_too_large_for_the_cluster(
-    arguments, endpoint, tmp_path, capsys
-):
-    more = "--tune.gpus_per_worker=4", "--tune.cpus_per_gpu=1"
-    assert run(*arguments, *elsewhere(endpoint, tmp_path), *more) == 2
+def test_trials_too_large_for_the_cluster(arguments, tmp_path, capsys):
+    more = [
+        write_space(tmp_path, SPACE),
+        f"--tune.storage_dir={tmp_path}",
+        "--tune.name=large",
+        "--tune.gpus_per_worker=1000",
+        "--tune.cpus_per_gpu=1",
+    ]
+    assert run(*arguments, *more) == 2
     message = capsys.readouterr().err
-    assert "a trial needs 4 CPU, 4 GPU of one machine" in message
-    assert "the cluster has 1 CPU, 0 GPU" in message
-    assert not (tmp_path / "far").exists()
+    assert "a trial needs 1000 CPU, 1000 GPU of one machine" in message
+    assert "the cluster has " in message
+    assert not (tmp_path / "large").exists()
 
 
-def test_no_cluster_at_an_endpoint_is_named(arguments, tmp_path, capsys):
+def test_no_cluster_at_an_endpoint_is_named(
+    arguments, tmp_path, capsys, monkeypatch
+):
+    for name in ("INITIAL_TIMEOUT_SEC", "MAX_TIMEOUT_SEC"):
+        monkeypatch.setattr(f"ray.util.client.worker.{name}", 0.5)
+    # what the search would set for the tests that follow
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     closed = f"127.0.0.1:{free_port()}"
     assert run(*arguments, *elsewhere(closed, tmp_path)) == 2
     assert f"no Ray cluster answers at {closed}" in capsys.readouterr().err

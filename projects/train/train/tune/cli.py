@@ -13,7 +13,7 @@ from typing import Any
 
 from conventions.errors import UserError, exit_on_user_error
 
-from train.tune import configuration, space
+from train.tune import configuration, environment, space
 from train.tune.configuration import Tree
 from train.tune.search import Search
 from train.tune.settings import TuneSettings
@@ -177,6 +177,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(search: Search) -> None:
+    environment.prepare(search.settings.endpoint)
     try:
         from train.tune import cluster, runner
     except ImportError as error:

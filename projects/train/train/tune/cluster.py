@@ -1,6 +1,5 @@
 """Ray: a cluster on this machine while a search runs, or one elsewhere."""
 
-import os
 import signal
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -10,13 +9,6 @@ from types import FrameType
 import ray
 from conventions.errors import UserError
 
-QUIET = {
-    "RAY_AIR_NEW_OUTPUT": "0",  # of the two reporters the one that is quiet
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    # Ctrl-C ends a search as any other signal does: at once, to go on later.
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",
-}
 STORE_BYTES = 100_000_000
 """Ray's shared memory: trials exchange nothing but a few numbers."""
 
@@ -32,7 +24,6 @@ def cluster(endpoint: str | None) -> Iterator[None]:
     Raises:
         UserError: if nothing answers at the endpoint.
     """
-    os.environ.update({k: v for k, v in QUIET.items() if k not in os.environ})
     # Ray's sockets are below this directory, and a socket's path is at most
     # 107 characters long: too short for many a TMPDIR.
     with tempfile.TemporaryDirectory(
@@ -45,7 +36,6 @@ def cluster(endpoint: str | None) -> Iterator[None]:
                     address="local",
                     include_dashboard=False,
                     object_store_memory=STORE_BYTES,
-                    _node_ip_address="127.0.0.1",
                     _temp_dir=scratch,
                     logging_level="warning",
                 )
@@ -64,7 +54,8 @@ def _connect(endpoint: str) -> None:
     except (ConnectionError, ValueError) as error:
         raise UserError(
             f"tune.endpoint: no Ray cluster answers at {endpoint} ({error}); "
-            "give host:port of its Ray Client server, by default 10001"
+            "give host:port of its Ray Client server, by default 10001, and "
+            "the cluster's token in RAY_AUTH_TOKEN if it has one"
         ) from error
 
 
