@@ -33,7 +33,11 @@ from ledger.injections import (
     waveform_class_factory,
 )
 from ledger.ledger import Ledger
+from p_astro import Pastro
+from p_astro.background import KdeAndPolynomialBackground
+from p_astro.foreground import KdeForeground
 from plots.volume import RecoveredStatistics, Weights
+from scipy.stats import gaussian_kde
 
 BLOCK = 2**20
 RATE, DURATION, RIGHT_PAD = 2048.0, 8.0, 0.5
@@ -368,6 +372,34 @@ def injecting(scale: float, folder: Path) -> Case:
     )
 
 
+def p_astro(scale: float, folder: Path) -> Case:
+    """Evaluate p_astro, as often as there are background events."""
+    count = scaled(1e6, scale, 1000)
+    few = scaled(300, scale)
+    rng = np.random.default_rng(8)
+    noise, found = (
+        rng.standard_normal(count),
+        rng.normal(3, 2, count // 10 + 1000),
+    )
+    signals = KdeForeground.from_arrays(
+        found, np.full(found.size, 0.5 / found.size), 100.0, 30.0
+    )
+    model = Pastro(signals, KdeAndPolynomialBackground.from_arrays(noise, 1e7))
+    statistics = rng.uniform(-4, 8, count)
+
+    def baseline() -> None:
+        kernels = gaussian_kde(found), gaussian_kde(noise)
+        f, b = (kernel(statistics[:few]) for kernel in kernels)
+        f / (f + b)
+
+    return Case(
+        f"{short(count)} statistics, as many background events",
+        lambda: model(statistics),
+        baseline,
+        count / few,
+    )
+
+
 ENTRIES = {
     "far": Entry(
         "FAR, events sorted as a search leaves them",
@@ -401,6 +433,7 @@ ENTRIES = {
         1,
     ),
     "inject": Entry("inject overlapping signals", injecting, 2),
+    "p_astro": Entry("p_astro, model made before", p_astro, 5),
 }
 
 

@@ -23,7 +23,7 @@ def test_statistics_prints_a_row_for_each_operation():
     assert "GB of memory" in machine
     rows = [line.strip("| ").split(" | ") for line in table]
     assert {len(row) for row in rows[:1] + rows[2:]} == {7}
-    assert len(rows) == 2 + 10
+    assert len(rows) == 2 + 11
     for operation, _, seconds, _, memory, _, ratio in rows[2:]:
         assert float(seconds) < 5, operation
         assert 0 < float(memory) < 1, operation
