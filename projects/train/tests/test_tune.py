@@ -121,8 +121,11 @@ class Search:
         return sorted(self.path.glob(f"trial-*/{name}"))
 
     def no_process_is_left(self):
-        """Ray's own and the trainings end with the search."""
-        wait_until(lambda: not processes_of(self.mark), seconds=30)
+        """Ray's own and the trainings end with the search.
+
+        After a SIGKILL some of Ray's notice it by asking now and then.
+        """
+        wait_until(lambda: not processes_of(self.mark), seconds=120)
         return True
 
 

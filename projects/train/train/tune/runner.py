@@ -66,9 +66,9 @@ def run(settings: TuneSettings, trials: Sequence[dict[str, Any]]) -> None:
     trainable = tune.with_resources(
         Training, tune.PlacementGroupFactory([settings.resources])
     )
+    # Ray misses files of its own loggers, which would repeat our metrics.csv
+    logging.getLogger("ray.tune.analysis").setLevel(logging.ERROR)
     if _restorable(directory):
-        # Ray misses files of loggers that write what the trainings do
-        logging.getLogger("ray.tune.analysis").setLevel(logging.ERROR)
         tuner = tune.Tuner.restore(
             str(directory), trainable, resume_errored=True
         )
