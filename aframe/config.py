@@ -7,6 +7,8 @@ only where it is needed: a file can be checked before that.
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import luigi
@@ -336,6 +338,24 @@ def expand(text: str) -> str:
 def process_environment() -> dict[str, str]:
     """The environment of this process."""
     return dict(os.environ)
+
+
+@contextmanager
+def only_gpu(name: str) -> Iterator[None]:
+    """Let CUDA find one GPU alone, if it starts within the block.
+
+    Args:
+        name: id of the GPU.
+    """
+    variable = "CUDA_VISIBLE_DEVICES"
+    before = os.environ.get(variable)
+    os.environ[variable] = name
+    try:
+        yield
+    finally:
+        del os.environ[variable]
+        if before is not None:
+            os.environ[variable] = before
 
 
 def forwarded_environment() -> dict[str, str]:

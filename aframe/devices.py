@@ -12,7 +12,6 @@ from pathlib import Path
 from aframe import config
 
 POLL_SECONDS = 0.5
-VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 def names(gpus: str) -> list[str]:
@@ -48,14 +47,8 @@ def claim(gpus: str, pool: Path) -> Iterator[str]:
         if name == "cpu":
             yield name
             return
-        before = config.process_environment().get(VISIBLE)
-        os.environ[VISIBLE] = name
-        try:
+        with config.only_gpu(name):
             yield name
-        finally:
-            del os.environ[VISIBLE]
-            if before is not None:
-                os.environ[VISIBLE] = before
 
 
 @contextmanager
