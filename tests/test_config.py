@@ -93,7 +93,9 @@ def test_run_sh_is_named_for_what_it_sets_alone(no_variables):
 
 def test_the_environment_is_read_in_one_place():
     package = Path(config.__file__).parent
-    reads = re.compile(r"os\.environ|getenv\(|expandvars|import (environ|getenv)")
+    reads = re.compile(
+        r"os\.environ|getenv\(|expandvars|import (environ|getenv)"
+    )
     found = [
         path.relative_to(package).as_posix()
         for path in package.rglob("*.py")
