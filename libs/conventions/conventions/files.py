@@ -1,5 +1,7 @@
 """Outputs that are either complete or absent."""
 
+import ctypes
+import errno
 import glob
 import os
 import shutil
@@ -8,6 +10,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+# Of renameat2(2): paths count from the working directory; names change
+# places.
+AT_FDCWD = -100
+RENAME_EXCHANGE = 2
+NOT_SUPPORTED = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP)
 
 
 def _sync(path: Path) -> None:
@@ -50,6 +58,27 @@ def _scratch(path: Path) -> Iterator[Path]:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
+def _exchange(one: Path, other: Path) -> bool:
+    """Let two paths change places at once, where the system can.
+
+    Returns:
+        Whether it could: not on every filesystem, and on Linux alone.
+
+    Raises:
+        OSError: for any other reason.
+    """
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if rename is None:
+        return False
+    pair = (AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other))
+    if not rename(*pair, RENAME_EXCHANGE):
+        return True
+    number = ctypes.get_errno()
+    if number in NOT_SUPPORTED:
+        return False
+    raise OSError(number, os.strerror(number), str(one), None, str(other))
+
+
 @contextmanager
 def complete(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Write a file so that it is seen complete or not at all.
@@ -84,8 +113,9 @@ def complete_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Write a directory so that it is seen complete or not at all.
 
     The body fills the temporary directory that is yielded; leaving the body
-    flushes its files and moves it to the target. An earlier target is moved
-    aside first and removed last, so that a process killed in between leaves
+    flushes its files and moves it to the target. An earlier target changes
+    places with it and is removed last. Where the system cannot do that at
+    once, it is moved aside first, so that a process killed in between leaves
     no target rather than a mixture.
 
     Args:
@@ -102,7 +132,9 @@ def complete_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
         for entry in temporary.rglob("*"):
             if entry.is_file():
                 _sync(entry)
-        if path.exists():
+        if not path.exists():
+            temporary.replace(path)
+        elif not _exchange(temporary, path):
             path.replace(scratch / "replaced")
-        temporary.replace(path)
+            temporary.replace(path)
         _sync(path.parent)

@@ -1,3 +1,4 @@
+import ctypes
 import subprocess
 import sys
 
@@ -71,6 +72,45 @@ def test_directory_is_replaced_as_a_whole(tmp_path):
         stop_after_writing(complete_directory(target), lambda p: p / "three")
     assert [p.name for p in target.iterdir()] == ["two"]
     assert [p.name for p in tmp_path.iterdir()] == ["repository"]
+
+
+READER = """
+import sys
+from pathlib import Path
+target, missing, looks = Path(sys.argv[1]), 0, 0
+print("looking", flush=True)
+while not (target.parent / "done").exists():
+    missing += not (target / "content").exists()
+    looks += 1
+print(missing, looks)
+"""
+
+
+def test_a_directory_is_never_missing_while_it_is_replaced(tmp_path):
+    target = tmp_path / "repository"
+
+    def write():
+        with complete_directory(target) as temporary:
+            (temporary / "content").touch()
+
+    write()
+    with subprocess.Popen(
+        [sys.executable, "-c", READER, target],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as reader:
+        reader.stdout.readline()
+        for _ in range(200):
+            write()
+        (tmp_path / "done").touch()
+        missing, looks = map(int, reader.stdout.read().split())
+    assert missing == 0
+    assert looks > 200
+
+
+def test_a_directory_is_replaced_where_no_exchange_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(ctypes, "CDLL", lambda *args, **kwargs: object())
+    test_directory_is_replaced_as_a_whole(tmp_path)
 
 
 def test_user_error_becomes_a_message(capsys):

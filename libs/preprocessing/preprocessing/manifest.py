@@ -83,8 +83,11 @@ class Manifest:
         inference_sampling_rate: network outputs per second, in Hz.
         batch_size: network outputs per request and stream.
         platform: Triton platform of the network.
+        fp16: whether the server computes the network in half precision; a
+            manifest without it means no.
 
-    The last four are None unless this is a model repository's manifest.
+    The four before ``fp16`` are None unless this is a model repository's
+    manifest.
     """
 
     preprocessing: Preprocessing
@@ -98,6 +101,7 @@ class Manifest:
     inference_sampling_rate: float | None = None
     batch_size: int | None = None
     platform: str | None = None
+    fp16: bool = False
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -134,6 +138,7 @@ class Manifest:
             weights_sha256=content["weights_sha256"],
             versions=content["versions"],
             git_revision=content["git_revision"],
+            fp16=content.get("fp16", False),
             **{name: content.get(name) for name in REPOSITORY_FIELDS},
         )
 
@@ -150,6 +155,8 @@ class Manifest:
             "weights_sha256": self.weights_sha256,
         }
         served = {name: getattr(self, name) for name in REPOSITORY_FIELDS}
+        if self.fp16:
+            served["fp16"] = True
         return content | {k: v for k, v in served.items() if v is not None}
 
     def write(self, path: Path) -> None:
@@ -164,6 +171,7 @@ class Manifest:
         inference_sampling_rate: float,
         batch_size: int,
         platform: str,
+        fp16: bool = False,
     ) -> Self:
         """The manifest of a model repository that serves this network.
 
@@ -172,6 +180,7 @@ class Manifest:
             inference_sampling_rate: network outputs per second, in Hz.
             batch_size: network outputs per request and stream.
             platform: Triton platform of the network.
+            fp16: whether the server computes in half precision.
         """
         return dataclasses.replace(
             self,
@@ -179,6 +188,7 @@ class Manifest:
             inference_sampling_rate=float(inference_sampling_rate),
             batch_size=batch_size,
             platform=platform,
+            fp16=fp16,
         )
 
     def check(
@@ -198,7 +208,7 @@ class Manifest:
         """
         known = self.preprocessing.to_dict() | {
             name: getattr(self, name)
-            for name in ("left_pad", "right_pad", *REPOSITORY_FIELDS)
+            for name in ("left_pad", "right_pad", "fp16", *REPOSITORY_FIELDS)
         }
         unknown = sorted(set(settings) - set(known))
         if unknown:

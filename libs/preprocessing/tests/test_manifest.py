@@ -69,6 +69,25 @@ def test_extended_round_trip(manifest, tmp_path):
     assert manifest.psd_length is None
 
 
+def test_half_precision_is_noted_where_it_is(manifest, tmp_path):
+    """A manifest from before there was a note means none."""
+    path = tmp_path / "manifest.json"
+    manifest.write(path)
+    assert "fp16" not in json.loads(path.read_text())
+    assert Manifest.read(path).fp16 is False
+    served = manifest.extended(
+        psd_length=64,
+        inference_sampling_rate=4,
+        batch_size=128,
+        platform="tensorrt",
+        fp16=True,
+    )
+    served.write(path)
+    assert Manifest.read(path) == served
+    with pytest.raises(UserError, match=r"fp16: True in .*, False in demo"):
+        served.check("demo.cfg", path, fp16=False)
+
+
 def test_equal_settings_pass(manifest):
     manifest.check(
         "demo.cfg",

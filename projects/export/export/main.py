@@ -12,35 +12,23 @@ from preprocessing.snapshotter import Snapshotter
 from export import configs, models
 from export.modules import make_preprocessor, make_snapshotter
 from export.network import check_platform, write_network
+from export.repository import (
+    CONFIG,
+    MODELS,
+    SOURCE,
+    VERSION,
+    check_repository,
+)
 from export.training import MANIFEST, WEIGHTS, read_training
 
-VERSION = "1"
 SOURCES = {
     configs.SNAPSHOTTER: "snapshotter.py",
     configs.PREPROCESSOR: "stateless.py",
     configs.NETWORK: "stateless.py",
 }
-OWN_ENTRIES = {*SOURCES, configs.ENSEMBLE, MANIFEST}
 # Requests whose kernels may share a batch of the network by default: enough
 # to fill a GPU, little enough to fit into it.
 SHARED_BY = 4
-
-
-def _check_repository(repository: Path, clean: bool) -> None:
-    """Check that nothing is lost by writing a repository there."""
-    if repository.exists() and not repository.is_dir():
-        raise UserError(f"repository: {repository} is not a directory")
-    entries = {path.name for path in repository.glob("*")}
-    if foreign := sorted(entries - OWN_ENTRIES):
-        raise UserError(
-            f"repository: {repository} holds what export did not write: "
-            f"{', '.join(foreign)}; name another directory"
-        )
-    if MANIFEST in entries and not clean:
-        raise UserError(
-            f"repository: {repository} is complete already; pass clean to "
-            "replace it"
-        )
 
 
 def _check_serving(serving: configs.Serving, batch_size: int) -> None:
@@ -63,7 +51,7 @@ def _check_serving(serving: configs.Serving, batch_size: int) -> None:
 def _add_source(folder: Path, model: str) -> None:
     """Add what the Python backend runs."""
     source = Path(models.__file__).parent / SOURCES[model]
-    shutil.copyfile(source, folder / "model.py")
+    shutil.copyfile(source, folder / SOURCE)
 
 
 def export(
@@ -104,7 +92,7 @@ def export(
             default those of four requests, fewer with fewer streams.
         idle_timeout: seconds without a request after which a sequence is
             given up.
-        clean: replace a repository that is complete already.
+        clean: replace a repository that export has written.
 
     Returns:
         The repository's manifest.
@@ -134,18 +122,19 @@ def export(
         batch_size,
     )
     _check_serving(serving, batch_size)
-    _check_repository(repository, clean)
+    check_repository(repository, clean)
     manifest = training.manifest.extended(
         psd_length=psd_length,
         inference_sampling_rate=inference_sampling_rate,
         batch_size=batch_size,
         platform=platform,
+        fp16=fp16,
     )
     update, state = snapshotter.update_size, snapshotter.state_size
     with complete_directory(repository) as folder:
         versions = {
             name: folder / name / VERSION
-            for name in (*SOURCES, configs.ENSEMBLE)
+            for name in (*MODELS, configs.ENSEMBLE)
         }
         for version in versions.values():
             version.mkdir(parents=True)
@@ -165,12 +154,12 @@ def export(
             fp16=fp16,
         )
         if platform == "python":
-            for name in SOURCES:
+            for name in MODELS:
                 _add_source(versions[name], name)
         for config in configs.all_configs(
             serving, manifest, update, state, largest_difference
         ):
             text = configs.to_text(config)
-            (folder / config.name / "config.pbtxt").write_text(text)
+            (folder / config.name / CONFIG).write_text(text)
         manifest.write(folder / MANIFEST)
     return manifest

@@ -196,6 +196,14 @@ def test_configurations(run_dir, repository, settings, parse, platform):
     assert network.max_batch_size == 40
     assert network.HasField("dynamic_batching")
     assert network.instance_group[0].count == 2
+    accelerators = network.optimization.execution_accelerators
+    found = [
+        (accelerator.name, dict(accelerator.parameters))
+        for accelerator in accelerators.gpu_execution_accelerator
+    ]
+    # No TensorFloat-32, as on the platforms that have a switch for it.
+    expected = [("cuda", {"use_tf32": "0"})] if platform == "onnx" else []
+    assert found == expected
     assert not parse(repository, "aframe-stream").max_batch_size
     for name in names - {"aframe-stream"}:
         assert not parse(repository, name).backend

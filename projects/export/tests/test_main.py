@@ -5,6 +5,7 @@ import torch
 from conventions.errors import UserError
 from export.cli import main
 from export.main import export
+from export.repository import contents
 from preprocessing.batch import BatchWhitener
 from preprocessing.manifest import InputSpec, Manifest, sha256
 from preprocessing.snapshotter import Snapshotter
@@ -115,19 +116,65 @@ def test_complete_repository_is_replaced_when_told(
     assert [p.name for p in repository.parent.iterdir()] == ["repository"]
 
 
-def test_incomplete_repository_is_replaced(run_dir, repository, settings):
+@pytest.mark.parametrize(
+    "lost", ["manifest.json", "aframe/config.pbtxt", "preprocessor/1/model.pt"]
+)
+def test_incomplete_repository_is_replaced(
+    run_dir, repository, settings, lost
+):
+    """The server's own traces of the old one are no reason against it."""
     export(run_dir, repository, **settings)
-    (repository / "manifest.json").unlink()
-    export(run_dir, repository, **settings)
-    assert (repository / "manifest.json").is_file()
+    complete = files(repository)
+    (repository / lost).unlink()
+    cache = repository / "aframe" / "1" / "__pycache__"
+    cache.mkdir()
+    (cache / "model.cpython-311.pyc").write_text("compiled")
+    export(run_dir, repository, clean=True, **settings)
+    assert set(files(repository)) == set(complete)
 
 
-def test_clean_removes_nothing_else(run_dir, repository, settings):
-    repository.mkdir(parents=True)
-    (repository / "precious").write_text("data")
-    with pytest.raises(UserError, match="did not write: precious"):
+@pytest.mark.parametrize("name", ["precious", "aframe/1/model.pt", "1/x/y"])
+def test_clean_removes_nothing_else(run_dir, repository, settings, name):
+    """Models of the same names may be someone else's."""
+    (repository / name).parent.mkdir(parents=True)
+    (repository / name).write_text("data")
+    with pytest.raises(UserError, match="holds what export did not write"):
         export(run_dir, repository, clean=True, **settings)
-    assert files(repository) == {"precious": b"data"}
+    assert files(repository) == {name: b"data"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["aframe/2/model.pt", "aframe/1/model.onnx", "aframe/1/__pycache__/x.py"],
+)
+def test_clean_keeps_what_was_added(run_dir, repository, settings, name):
+    export(run_dir, repository, **settings)
+    (repository / name).parent.mkdir(exist_ok=True)
+    (repository / name).write_text("data")
+    before = files(repository)
+    with pytest.raises(UserError, match=f"did not write: .*{name}"):
+        export(run_dir, repository, clean=True, **settings)
+    assert files(repository) == before
+
+
+def test_a_training_is_no_repository(run_dir, settings):
+    before = files(run_dir)
+    with pytest.raises(UserError, match=r"did not write: batch\.hdf5, mani"):
+        export(run_dir, run_dir, clean=True, **settings)
+    assert files(run_dir) == before
+
+
+@pytest.mark.parametrize("platform", ["torchscript", "onnx"])
+def test_another_platform_replaces(
+    run_dir, repository, settings, platform, request
+):
+    if platform == "onnx":
+        request.getfixturevalue("onnx")
+    for name in (platform, "python", platform):
+        export(run_dir, repository, platform=name, clean=True, **settings)
+        found = repository.rglob("*")
+        written = {path.relative_to(repository) for path in found}
+        assert written == contents(name)
 
 
 def test_failure_leaves_the_previous_one(
