@@ -12,10 +12,12 @@ from preprocessing.manifest import Manifest
 class StreamLayout:
     """The requests of one sequence (science.md, Streaming inference).
 
-    The sequence is preceded by as many zero outputs' worth of zeros as make
-    the burn-in end with a request. So the first output that counts is the
-    first of its request, and the PSD that whitens it is estimated from the
-    segment's own data whatever the batch size.
+    The sequence is preceded by as many outputs' worth of zeros as make the
+    burn-in end with a request. So the first output that counts is the first
+    of its request, and the PSD that whitens it is the same whatever the
+    batch size. That PSD ends where the first kernel's window begins, and
+    thus holds ``window_size - stride`` zeros from before the segment: it is
+    too low by a little (see the README) for that request alone.
 
     Attributes:
         num_samples: samples of strain in the segment.
