@@ -1,6 +1,7 @@
 """A connection to an inference server: requests out, answers in."""
 
 import json
+import math
 import queue
 import time
 from typing import Self
@@ -170,19 +171,28 @@ class StreamClient:
             self._ending = [one for one in self._ending if not one.over]
             self._ending.append(self._streams.pop(sequence))
 
-    def receive(self) -> Answer:
+    def receive(self, deadline: float = math.inf) -> Answer:
         """Wait for the next answer to any sequence.
 
+        Args:
+            deadline: time of the monotonic clock from which on nothing is
+                waited for, whatever the server does for others.
+
         Raises:
-            ConnectionLostError: if a stream breaks or the server falls
-                silent.
+            ConnectionLostError: if a stream breaks, the server falls
+                silent, or no answer has come at the deadline.
             InferenceError: if the server refuses a stream.
         """
         served = None
         while True:
+            left = max(0.0, deadline - time.monotonic())
             try:
-                found = self._inbox.get(timeout=self.timeout / 2)
+                found = self._inbox.get(timeout=min(self.timeout / 2, left))
             except queue.Empty:
+                if time.monotonic() >= deadline:
+                    raise ConnectionLostError(
+                        "a request has had no answer for too long"
+                    ) from None
                 # Other clients may have all places: then these requests
                 # wait their turn, and the server goes on working.
                 before, served = served, self.requests_served()

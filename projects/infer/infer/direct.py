@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from conventions.errors import UserError
@@ -11,9 +11,6 @@ from preprocessing.manifest import Manifest, sha256
 
 from infer.engine import Slide
 from infer.layout import StreamLayout
-
-if TYPE_CHECKING:
-    pass
 
 WEIGHTS = "model.pt"
 PRECISIONS = ("fp32", "tf32", "bf16", "fp16")
@@ -29,6 +26,22 @@ def _torch() -> Any:
             'with its torch extra ("infer[torch]"), or use a server'
         ) from error
     return torch
+
+
+def _device(torch: Any, name: str) -> Any:
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        known = ["cpu"] + [
+            f"cuda:{i} ({torch.cuda.get_device_name(i)})"
+            for i in range(torch.cuda.device_count())
+        ]
+        raise UserError(
+            f"device: {name!r} is not to be had; torch {torch.__version__} "
+            f"has {', '.join(known)} here: {str(error).splitlines()[0]}"
+        ) from error
+    return device
 
 
 class DirectEngine:
@@ -62,11 +75,15 @@ class DirectEngine:
         chunk: kernels that the network is given at once; by default 32 on
             a CPU, 2048 on a GPU.
 
+    Attributes:
+        manifest: see above.
+        name: ``direct`` and the precision.
+
     Raises:
         UserError: if torch or ml4gw is not installed, the weights are
             missing or not those of the manifest, the manifest lacks the
-            settings of inference, or a precision is unknown or not to be
-            had on the device.
+            settings of inference, there is no such device, or a precision
+            is unknown or not to be had on the device.
     """
 
     def __init__(
@@ -98,7 +115,8 @@ class DirectEngine:
                 "batch_size: extend it"
             )
         self.manifest = manifest
-        self.device = torch.device(device)
+        self.name = f"direct, {precision}"
+        self.device = _device(torch, device)
         if precision not in PRECISIONS:
             raise UserError(
                 f"precision: {precision!r} is not one of "

@@ -58,6 +58,11 @@ class Engine(Protocol):
     """
 
     @property
+    def name(self) -> str:
+        """What evaluates the network, and in which precision."""
+        ...
+
+    @property
     def manifest(self) -> Manifest:
         """Manifest of the exported network."""
         ...

@@ -2,6 +2,8 @@
 
 import time
 
+from infer.streams import InferenceError
+
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 5.0
 # What a server says of a sequence that it has forgotten, or not begun.
@@ -27,12 +29,41 @@ def is_forgotten(message: str) -> bool:
     return any(phrase in message for phrase in FORGOTTEN)
 
 
-def pause(failures: int) -> None:
-    """Wait after a failure that follows others, longer each time.
+class Failures:
+    """Failures in a row, and since when there have been some."""
 
-    Args:
-        failures: in a row, the last one included; after the first there is
-            no pause.
-    """
-    if failures > 1:
-        time.sleep(min(FIRST_PAUSE * 2 ** (failures - 2), LONGEST_PAUSE))
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Note a success."""
+        self._count = 0
+        self._first = 0.0
+
+    def add(self, reason: str, patience: float) -> None:
+        """Note a failure.
+
+        Args:
+            reason: of this one, for the error.
+            patience: seconds from the first failure in a row to the last
+                one after which it is worth to go on.
+
+        Raises:
+            InferenceError: if it is not worth it any more.
+        """
+        now = time.monotonic()
+        if not self._count:
+            self._first = now
+        self._count += 1
+        elapsed = now - self._first
+        if elapsed >= patience:
+            raise InferenceError(
+                f"lost {self._count} times in {elapsed:.0f} s without an "
+                f"output in between: {reason}"
+            )
+
+    def pause(self) -> None:
+        """Wait before going on: not after the first, then ever longer."""
+        if self._count > 1:
+            growing = FIRST_PAUSE * 2 ** min(self._count - 2, 10)
+            time.sleep(min(growing, LONGEST_PAUSE))

@@ -12,6 +12,7 @@ from infer.layout import StreamLayout
 from infer.merging import merge
 from infer.postprocess import Postprocessor
 from infer.segment import SegmentStrain
+from infer.settings import SearchSettings
 from infer.slides import SlideFiles, SlideSearch
 
 __all__ = ["TOGETHER", "SlideFiles", "infer_segment", "merge"]
@@ -39,7 +40,8 @@ def infer_segment(
     other, with shifts of zero and no injections.
 
     The files of a slide are written, each complete or absent, as soon as
-    its last output came. ``TOGETHER`` slides are searched at once, which
+    its last output came; that of its livetime says what it was searched
+    with. ``TOGETHER`` slides are searched at once, which
     share what is read; memory does not grow with the segment's length, but
     for the events found.
 
@@ -81,6 +83,17 @@ def infer_segment(
             cluster_window_length=cluster_window_length,
         )
 
+        search = SearchSettings(
+            integration_window_length=integration_window_length,
+            cluster_window_length=cluster_window_length,
+            recovery_window=recovery_window,
+            psd_length=manifest.psd_length,
+            inference_sampling_rate=rate,
+            batch_size=manifest.batch_size,
+            weights_sha256=manifest.weights_sha256,
+            engine=engine.name,
+        )
+
         def outputs() -> Iterator[int]:
             for first in range(0, len(slides), TOGETHER):
                 with ExitStack() as stack:
@@ -91,7 +104,7 @@ def infer_segment(
                                 segment,
                                 manifest,
                                 postprocessor,
-                                recovery_window,
+                                search,
                             )
                         )
                         for files in slides[first : first + TOGETHER]

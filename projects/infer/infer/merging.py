@@ -36,7 +36,8 @@ def merge(
         backgrounds: events of the time-slides.
         foregrounds: recovered injections.
         zero_lags: events of the unshifted data.
-        livetimes: stretches analysed, of the unshifted data too.
+        livetimes: stretches analysed, of the unshifted data too, whose
+            files say what each slide was searched with.
         output_dir: where the tables go.
         settings: what the events were found with.
         injections: the injection file, whose count of draws, kept and
@@ -44,9 +45,14 @@ def merge(
         timeseries: network outputs that were kept.
 
     Raises:
-        UserError: if a file is missing, truncated or foreign.
+        UserError: if a file is missing, truncated or foreign, or a slide
+            was searched with other settings, naming the slide, each setting
+            and both values.
     """
     output_dir = Path(output_dir)
+    livetimes = list(livetimes)
+    for path in livetimes:
+        settings.check_slide(Path(path))
     drawn = None
     if injections is not None:
         drawn = InjectionMetadata.read(injections).num_injections

@@ -1,6 +1,7 @@
 """Slides as sequences of requests that can be begun anew anywhere."""
 
 import secrets
+import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -8,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infer.engine import Slide
+from infer.failures import Failures
 from infer.layout import StreamLayout
 
 
@@ -51,7 +53,7 @@ class SlideSequence:
         self.position = position
         self.slide = slide
         self.layout = layout
-        self.failures = 0
+        self.failures = Failures()
         self._replayed = -(-layout.state_size // layout.update_size)
         self._given = 0
         self._expected = 0
@@ -134,12 +136,14 @@ class Sent(NamedTuple):
         id: the sequence's when it was sent.
         number: of the request.
         slot: place of its data.
+        time: when it was sent, of the monotonic clock.
     """
 
     sequence: SlideSequence
     id: int
     number: int
     slot: int
+    time: float
 
     @property
     def current(self) -> bool:
@@ -168,10 +172,20 @@ class InFlight:
         """Whether no place is free."""
         return not self._free
 
+    @property
+    def oldest(self) -> float:
+        """When the oldest was sent, of the monotonic clock."""
+        # In the order in which they were sent.
+        for sent in self._sent.values():
+            return sent.time
+        return time.monotonic()
+
     def add(self, sequence: SlideSequence, number: int) -> tuple[str, int]:
         """Note a request; return its id and the place of its data."""
         key, slot = f"{sequence.id}-{number}", self._free.pop()
-        self._sent[key] = Sent(sequence, sequence.id, number, slot)
+        self._sent[key] = Sent(
+            sequence, sequence.id, number, slot, time.monotonic()
+        )
         return key, slot
 
     def take(self, key: str) -> Sent | None:

@@ -5,8 +5,11 @@ from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Self
 
+import h5py
 from conventions.errors import UserError
 from conventions.files import complete
+
+ATTRIBUTE = "settings"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +26,7 @@ class SearchSettings:
         inference_sampling_rate: network outputs per second, in Hz.
         batch_size: network outputs per request and stream.
         weights_sha256: checksum of the network's weights.
-        engine: what evaluated the network, which hardly changes the events.
+        engine: what evaluated the network, and in which precision.
     """
 
     integration_window_length: float
@@ -52,19 +55,23 @@ class SearchSettings:
                 "its events"
             )
         try:
-            content = json.loads(path.read_text())
-            return cls(
-                **{
-                    field.name: content[field.name]
-                    for field in fields(cls)
-                    if field.default is MISSING or field.name in content
-                }
-            )
+            return cls._from_json(path.read_text())
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(
                 f"{path} does not hold search settings "
                 f"({type(error).__name__}: {error})"
             ) from error
+
+    @classmethod
+    def _from_json(cls, text: str) -> Self:
+        content = json.loads(text)
+        return cls(
+            **{
+                field.name: content[field.name]
+                for field in fields(cls)
+                if field.default is MISSING or field.name in content
+            }
+        )
 
     def check(self, source: str, path: Path, **settings: float) -> None:
         """Compare with the settings of a configuration.
@@ -87,6 +94,49 @@ class SearchSettings:
                 "the events were found with other settings:\n  "
                 + "\n  ".join(differences)
                 + f"\nput the settings back, or delete {path} to search again"
+            )
+
+    def note(self, path: Path) -> None:
+        """Note the settings in a slide's file.
+
+        Args:
+            path: an HDF5 file, which gets an attribute.
+        """
+        with h5py.File(path, "a") as file:
+            file.attrs[ATTRIBUTE] = json.dumps(asdict(self))
+
+    def check_slide(self, path: Path) -> None:
+        """Compare with what a slide's file says.
+
+        Args:
+            path: see :meth:`note`.
+
+        Raises:
+            UserError: naming every setting that differs, and both values;
+                or if the file is unreadable or says nothing.
+        """
+        try:
+            with h5py.File(path) as file:
+                found = self._from_json(file.attrs[ATTRIBUTE])
+        except FileNotFoundError as error:
+            raise UserError(f"there is no file {path}") from error
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(
+                f"{path} does not say what the slide was searched with "
+                f"({type(error).__name__}: {error}): delete its directory to "
+                "search it again"
+            ) from error
+        differences = [
+            f"{name}: {value} in this slide, {getattr(self, name)} asked for"
+            for name, value in asdict(found).items()
+            if value != getattr(self, name)
+        ]
+        if differences:
+            raise UserError(
+                f"{path.parent} was searched with other settings:\n  "
+                + "\n  ".join(differences)
+                + "\nput the settings back, or delete the directory to "
+                "search it again"
             )
 
     def write(self, path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Self
 
 import numpy as np
 from conventions.errors import UserError
+from conventions.files import complete
 from ledger.events import RecoveredInjectionSet
 from numpy.typing import NDArray
 from preprocessing.manifest import Manifest
@@ -19,6 +20,7 @@ from infer.injections import SlideInjections
 from infer.layout import StreamLayout
 from infer.postprocess import Postprocessor
 from infer.segment import SegmentStrain
+from infer.settings import SearchSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +63,7 @@ class SlideSearch:
         segment: the strain of the segment.
         manifest: of the exported network.
         postprocessor: finds and dates events.
-        recovery_window: an injection is found by an event at most this far
-            from it, in seconds.
+        search: what the files are to say that they were found with.
 
     Attributes:
         strain: of the slide, for an engine.
@@ -77,12 +78,12 @@ class SlideSearch:
         segment: SegmentStrain,
         manifest: Manifest,
         postprocessor: Postprocessor,
-        recovery_window: float,
+        search: SearchSettings,
     ) -> None:
         self.files = files
         self.start = segment.start
         self.postprocessor = postprocessor
-        self.recovery_window = recovery_window
+        self.search = search
         self._done = 0
         self._stack = ExitStack()
         self._injections: SlideInjections | None = None
@@ -163,12 +164,14 @@ class SlideSearch:
         where = self.start, files.shifts
         found = [finder.finish() for finder in self._finders]
         self._finders = []
-        post.livetime(found[0], *where).write(files.livetime)
+        with complete(files.livetime) as temporary:
+            post.livetime(found[0], *where).write(temporary)
+            self.search.note(temporary)
         if self._injections is not None and files.foreground is not None:
             # Without signals, the one stream stands for both.
             RecoveredInjectionSet.recover(
                 post.events(found[-1], *where),
                 self._injections.parameters,
-                self.recovery_window,
+                self.search.recovery_window,
             ).write(files.foreground)
         post.events(found[0], *where).write(files.background)

@@ -13,7 +13,7 @@ from preprocessing.manifest import Manifest
 
 from infer.client import NoServerError, StreamClient
 from infer.engine import Slide
-from infer.failures import is_broken, is_forgotten, pause
+from infer.failures import Failures, is_broken, is_forgotten
 from infer.layout import StreamLayout
 from infer.sequences import InFlight, SlideSequence
 from infer.server import errors_in
@@ -30,6 +30,9 @@ logger = logging.getLogger(__name__)
 # Requests that keep snapshotter, preprocessor, network and wire busy.
 STAGES = 4
 DRAIN_SECONDS = 5.0
+# A request may wait until other clients' slides are done, but not for ever:
+# it may have been lost.
+LONGEST_WAIT = 3600.0
 RELEASE = "release"
 
 
@@ -63,14 +66,16 @@ class TritonEngine:
             wait.
         timeout: seconds without any answer after which the server counts
             as lost.
-        retries: attempts to go on without an output in between, with pauses
-            that grow to five seconds: thirty take more than two minutes.
+        patience: seconds without an output, from a first failure on, in
+            which attempts are made to go on; more than a server takes to
+            start. Between attempts are pauses that grow to five seconds.
         shared_memory: whether requests' data are in memory that the server
             on the same host reads; None takes it where that works.
         log_file: of the server, for errors.
 
     Attributes:
         manifest: see above.
+        name: ``triton`` and the platform that runs the network there.
         recoveries: times that sequences were begun anew.
 
     Raises:
@@ -86,22 +91,23 @@ class TritonEngine:
         *,
         streams: int = 4,
         timeout: float = 300.0,
-        retries: int = 30,
+        patience: float = 600.0,
         shared_memory: bool | None = None,
         log_file: Path | None = None,
     ) -> None:
         for name, value, least in (
             ("streams", streams, 1),
-            ("retries", retries, 0),
+            ("patience", patience, 0),
             ("timeout", timeout, 0.01),
         ):
             if not value >= least:
                 raise UserError(f"{name}: {value} must be at least {least}")
         self.address = address
         self.manifest = manifest
+        self.name = f"triton, {manifest.platform}"
         self.streams = streams
         self.timeout = timeout
-        self.retries = retries
+        self.patience = patience
         self.log_file = log_file
         self.recoveries = 0
         slots = max(STAGES, 2 * streams)
@@ -109,8 +115,8 @@ class TritonEngine:
         self._in_flight = InFlight(slots)
         self._active: list[SlideSequence] = []
         self._client: StreamClient | None = None
-        self._failures = 0
-        self._running = False
+        self._failures = Failures()
+        self._entered = self._running = False
 
     @property
     def shared_memory(self) -> bool:
@@ -122,9 +128,11 @@ class TritonEngine:
             self._connect()
         except ConnectionLostError as error:
             raise self._error(str(error)) from error
+        self._entered = True
         return self
 
     def __exit__(self, *args: object) -> None:
+        self._entered = False
         client, self._client = self._client, None
         self._transport.close(client and client.control)
         if client is not None:
@@ -144,15 +152,16 @@ class TritonEngine:
             ``(S, n)`` that follow those yielded for it before.
 
         Raises:
-            UserError: if a slide has no output after the burn-in, or a
-                restarted server serves another network.
+            UserError: if a slide has no output after the burn-in, a
+                restarted server serves another network, or no server
+                answers any more when the evaluation begins.
             InferenceError: for an error of any request, with the server's
                 message, or when the server is lost for good, with the last
                 errors of its log.
             RuntimeError: outside of the engine's context, or while another
                 evaluation runs.
         """
-        if self._client is None or self._running:
+        if not self._entered or self._running:
             raise RuntimeError(
                 "an engine evaluates inside its context, one call at a time"
             )
@@ -164,13 +173,17 @@ class TritonEngine:
             )
             for position, slide in enumerate(slides)
         )
-        self._running, self._failures = True, 0
+        self._running = True
+        self._failures.clear()
         try:
+            # An earlier evaluation may have lost the server for good.
+            if self._client is None:
+                self._connect()
             while waiting or self._active:
                 while waiting and len(self._active) < self.streams:
                     self._active.append(waiting.popleft())
                 yield from self._step()
-        except InferenceError as error:
+        except (InferenceError, ConnectionLostError) as error:
             raise self._error(str(error)) from error
         finally:
             self._running = False
@@ -181,7 +194,8 @@ class TritonEngine:
         assert self._client is not None
         try:
             self._feed()
-            sequence, outputs = self._take(self._client.receive())
+            deadline = self._in_flight.oldest + LONGEST_WAIT
+            sequence, outputs = self._take(self._client.receive(deadline))
         except ConnectionLostError as error:
             self._recover(str(error))
             return
@@ -190,7 +204,8 @@ class TritonEngine:
         if sequence.done:
             self._active.remove(sequence)
         for part in outputs:
-            self._failures = sequence.failures = 0
+            self._failures.clear()
+            sequence.failures.clear()
             yield sequence.position, part
 
     def _feed(self) -> None:
@@ -238,14 +253,9 @@ class TritonEngine:
 
     def _begin_anew(self, sequence: SlideSequence, reason: str) -> None:
         """Let one sequence go on that the server has forgotten."""
-        sequence.failures += 1
-        if sequence.failures > self.retries:
-            raise InferenceError(
-                f"a sequence was lost {sequence.failures} times without an "
-                f"output in between: {reason}"
-            )
+        sequence.failures.add(reason, self.patience)
         logger.warning("inference at %s goes on: %s", self.address, reason)
-        pause(sequence.failures)
+        sequence.failures.pause()
         self.recoveries += 1
         _release(self._client, sequence)
         sequence.start()
@@ -256,14 +266,9 @@ class TritonEngine:
             self._client.close()
             self._client = None
         while self._client is None:
-            self._failures += 1
-            if self._failures > self.retries:
-                raise InferenceError(
-                    f"lost {self._failures} times without an output in "
-                    f"between: {reason}"
-                )
+            self._failures.add(reason, self.patience)
             logger.warning("inference at %s goes on: %s", self.address, reason)
-            pause(self._failures)
+            self._failures.pause()
             try:
                 self._connect()
             except (NoServerError, ConnectionLostError) as error:

@@ -70,6 +70,12 @@ def test_precisions_that_are_not_to_be_had(
         DirectEngine(run_dir, manifest, precision=precision)
 
 
+@pytest.mark.parametrize("device", ["nonsense", "cuda:99"])
+def test_devices_that_are_not_to_be_had(run_dir, manifest, device):
+    with pytest.raises(UserError, match=rf"device: '{device}'.*has cpu"):
+        DirectEngine(run_dir, manifest, device)
+
+
 def test_lower_precision_is_close(tiny, run_dir, manifest):
     slide = ArraySlide(tiny.noise(15.0)[None])
     exact = outputs_of(DirectEngine(run_dir, manifest), slide)

@@ -80,6 +80,7 @@ def settings_of(manifest):
         inference_sampling_rate=manifest.inference_sampling_rate,
         batch_size=manifest.batch_size,
         weights_sha256=manifest.weights_sha256,
+        engine="direct, fp32",
         **WINDOWS,
     )
 
@@ -145,6 +146,51 @@ def test_segments_and_merge(tiny, search, manifest, signals, tmp_path):
     assert SearchSettings.read(
         tmp_path / "infer" / "settings.json"
     ) == settings_of(manifest)
+
+
+@pytest.fixture
+def merged(search, manifest, tmp_path):
+    """Searches two slides, and joins them."""
+
+    def merged(settings):
+        slides = [slide(tmp_path / name, SHIFTS) for name in "ab"]
+        for one in slides:
+            if not one.background.exists():
+                search(one)
+        merge(
+            backgrounds=[one.background for one in slides],
+            foregrounds=[],
+            zero_lags=[],
+            livetimes=[one.livetime for one in slides],
+            output_dir=tmp_path / "infer",
+            settings=settings,
+        )
+
+    return merged
+
+
+def test_slides_of_other_settings(search, run_dir, manifest, merged, tmp_path):
+    """As when a search is resumed with another precision or window."""
+    half = DirectEngine(run_dir, manifest, precision="bf16")
+    search(
+        slide(tmp_path / "b", SHIFTS), engine=half, cluster_window_length=3.0
+    )
+    with pytest.raises(UserError) as caught:
+        merged(settings_of(manifest))
+    message = str(caught.value)
+    assert message.startswith(f"{tmp_path / 'b'} was searched with other")
+    assert "cluster_window_length: 3.0 in this slide, 4.0 asked" in message
+    assert "engine: direct, bf16 in this slide, direct, fp32" in message
+    assert "recovery_window" not in message
+    assert not (tmp_path / "infer").exists()
+
+
+def test_slides_that_say_nothing(manifest, merged, tmp_path):
+    merged(settings_of(manifest))
+    with h5py.File(tmp_path / "a" / "livetime.hdf5", "a") as file:
+        del file.attrs["settings"]
+    with pytest.raises(UserError, match="does not say what the slide was"):
+        merged(settings_of(manifest))
 
 
 def test_merge_of_nothing(manifest, tmp_path):
@@ -264,7 +310,7 @@ class Broken:
 
     def __init__(self, engine, problem):
         self.engine, self.problem = engine, problem
-        self.manifest = engine.manifest
+        self.manifest, self.name = engine.manifest, engine.name
 
     def evaluate(self, slides):
         for _, outputs in self.engine.evaluate(slides[:1]):

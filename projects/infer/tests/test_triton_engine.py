@@ -1,6 +1,7 @@
 """Slides on the real server, several at a time."""
 
 import dataclasses
+import itertools
 import threading
 import time
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conventions.errors import UserError
+from infer.client import StreamClient
 from infer.data import ArraySlide
 from infer.layout import StreamLayout
 from infer.shared_memory import PREFIX
@@ -179,10 +181,30 @@ def test_waiting_for_a_place_is_no_failure(tiny, address, manifest):
     other = threading.Thread(target=occupy)
     other.start()
     begun.wait(30)
-    with TritonEngine(address, manifest, timeout=0.5, retries=0) as engine:
+    with TritonEngine(address, manifest, timeout=0.5, patience=0) as engine:
         done = all_outputs(engine, long[:1])
     other.join()
     assert done[0].shape == (1, 768)
+
+
+def test_request_that_is_lost(address, manifest, slides, alone, monkeypatch):
+    """Though the server, as on others' behalf, seems to work on."""
+    monkeypatch.setattr("infer.triton_engine.LONGEST_WAIT", 2.0)
+    monkeypatch.setattr(
+        StreamClient, "requests_served", lambda client: time.monotonic()
+    )
+    send, count = StreamClient.send, itertools.count()
+
+    def lossy(client, *request):
+        if next(count) != 5:
+            send(client, *request)
+
+    monkeypatch.setattr(StreamClient, "send", lossy)
+    with TritonEngine(address, manifest, streams=3, timeout=1.0) as engine:
+        found = all_outputs(engine, slides[:3])
+        assert engine.recoveries >= 1
+    for outputs, expected in zip(found, alone, strict=False):
+        np.testing.assert_allclose(outputs, expected, rtol=1e-5)
 
 
 def test_segment_too_short(tiny, address, manifest):
@@ -227,7 +249,7 @@ def test_outside_of_its_context(manifest, slides):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("streams", 0), ("retries", -1), ("timeout", 0.0)]
+    ("name", "value"), [("streams", 0), ("patience", -1), ("timeout", 0.0)]
 )
 def test_impossible_numbers(manifest, name, value):
     with pytest.raises(UserError, match=f"{name}: {value}"):
