@@ -43,10 +43,14 @@ def evaluate(
         1, initializer=torch.set_num_threads, initargs=(1,)
     )
     workers = network.workers()
+    # A stream of its own, so that neither waits for the network; one for all
+    # requests, since torch keeps memory for each stream apart.
+    on_gpu = network.device.type != "cpu"
+    stream = torch.cuda.Stream(network.device) if on_gpu else None
 
     def prepare(request: int) -> _Ready:
         step = lockstep.read(request)
-        return _prepare(whitener, network.device, step)
+        return _prepare(whitener, network.device, stream, step)
 
     try:
         coming = ahead.submit(prepare, requests[0])
@@ -85,15 +89,17 @@ class _Ready:
 
 @torch.inference_mode()
 def _prepare(
-    whitener: BatchWhitener, device: torch.device, step: Step
+    whitener: BatchWhitener,
+    device: torch.device,
+    stream: torch.cuda.Stream | None,
+    step: Step,
 ) -> _Ready:
-    if device.type == "cpu":
+    # Without a GPU this does nothing. Its memory is not taken for another
+    # request too early: the network's worker holds it until its answers are
+    # on the host.
+    with torch.cuda.stream(stream):
         whitened = _whiten(whitener, device, step)
-    else:
-        # A stream of its own, so that neither waits for the network.
-        stream = torch.cuda.Stream(device)
-        with torch.cuda.stream(stream):
-            whitened = _whiten(whitener, device, step)
+    if stream is not None:
         stream.synchronize()
     kernels = whitened[:, whitener.early :].unfold(
         -1, whitener.kernel_size, whitener.stride
