@@ -1,5 +1,6 @@
 """What all tasks share: where they run and what they require."""
 
+import multiprocessing
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -9,7 +10,14 @@ from conventions.errors import UserError
 from law.util import flatten
 
 import aframe.sandbox  # noqa: F401 (law finds a sandbox among known classes)
-from aframe import config, freshness, interrupts, messages, validation
+from aframe import (
+    config,
+    freshness,
+    interrupts,
+    lifeline,
+    messages,
+    validation,
+)
 from aframe.parameters import BoolParameter, ChoiceParameter, PathParameter
 
 law.patches.before_run(interrupts.end_in_order)
@@ -209,6 +217,14 @@ class AframeTask(ExecutionParameters, law.SandboxTask):
 def _nearest_directory(path: Path) -> Path:
     """The path, if it is a directory, or the first above it that is."""
     return next(place for place in (path, *path.parents) if place.is_dir())
+
+
+@AframeTask.event_handler(luigi.Event.START)
+def _end_with_luigi(task: AframeTask) -> None:
+    """A worker process does not outlive luigi, however that ends."""
+    luigi_process = multiprocessing.parent_process()
+    if luigi_process is not None:
+        lifeline.end_with(luigi_process.pid)
 
 
 @AframeTask.event_handler(luigi.Event.START)

@@ -1,5 +1,6 @@
 """A task in a law process of its own, with workers of its own."""
 
+import os
 import shlex
 import subprocess
 import sys
@@ -8,13 +9,16 @@ from pathlib import Path
 import law
 from law.task.proxy import ProxyCommand
 
+from aframe import lifeline
+
 
 def run(task: law.Task, workers: int) -> bool:
     """Run a task as ``law run`` does, with what else the command line says.
 
     Workers are forked, and can use neither torch nor gRPC if the process
     that they are forked from has: a task that runs another one's branches
-    starts them from a new process.
+    starts them from a new process. It ends when this one is killed, and its
+    workers with it.
 
     Args:
         task: the task; its messages go where those of this process go.
@@ -30,7 +34,8 @@ def run(task: law.Task, workers: int) -> bool:
     )
     command.add_arg("--workers", str(workers))
     command.add_arg("--local-scheduler", "True")
-    process = subprocess.Popen(shlex.split(command.build()))
+    tied = [sys.executable, "-I", lifeline.__file__, str(os.getpid())]
+    process = subprocess.Popen([*tied, *shlex.split(command.build())])
     try:
         return process.wait() == 0
     finally:
