@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import luigi
 from conventions.errors import UserError
@@ -36,6 +37,7 @@ VARIABLES = (
     "AFRAME_TRITON_ROOT",
     "AFRAME_REAL_DATA",
     "AFRAME_REQUIRE",
+    "AFRAME_RUN",
     "AFRAME_TEST_BASE_IMAGE",
 )
 """Environment variables that mean something to aframe."""
@@ -54,6 +56,8 @@ WANDB_VARIABLES = (
 """Environment variables of Weights & Biases that a container sees."""
 
 SANDBOXES = ("local", "apptainer")
+
+_RUN = uuid4().hex
 
 _VARIABLE = re.compile(r"\$\{?(\w+)\}?")
 
@@ -358,14 +362,25 @@ def only_gpu(name: str) -> Iterator[None]:
             os.environ[variable] = before
 
 
+def run_id() -> str:
+    """What tells this run of law from all others.
+
+    It is the same in the processes that are forked from this one and in
+    their containers, and another one in each job of a batch system.
+    """
+    return os.environ.get("AFRAME_RUN") or _RUN
+
+
 def forwarded_environment() -> dict[str, str]:
     """What a container sees of this process's environment.
 
     Returns:
         All ``AFRAME_*`` variables, ``TMPDIR``, ``CUDA_VISIBLE_DEVICES`` and
-        W&B's where set, and ``LAW_CONFIG_FILE`` as an absolute path.
+        W&B's where set, ``LAW_CONFIG_FILE`` as an absolute path, and which
+        run it belongs to.
     """
     env = {k: v for k, v in os.environ.items() if k.startswith("AFRAME_")}
+    env["AFRAME_RUN"] = run_id()
     for name in ("TMPDIR", "CUDA_VISIBLE_DEVICES", *WANDB_VARIABLES):
         if name in os.environ:
             env[name] = os.environ[name]

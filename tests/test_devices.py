@@ -1,5 +1,6 @@
 """Two GPUs are two workers, and a GPU is one worker's."""
 
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -7,14 +8,16 @@ import time
 
 import pytest
 
-from aframe import devices
+from aframe import config, devices
 
 WORKER = """
 import sys, time
-from pathlib import Path
 from aframe import devices
-gpus, pool, log, seconds = sys.argv[1:]
-with devices.claim(gpus, Path(pool)) as name:
+gpus, log, seconds = sys.argv[1:]
+def say(line):
+    with open(log + ".said", "a") as file:
+        print(line, file=file, flush=True)
+with devices.claim(gpus, say) as name:
     with open(log, "a") as file:
         print(name, "on", time.monotonic(), file=file, flush=True)
     time.sleep(float(seconds))
@@ -28,12 +31,13 @@ def worker(tmp_path):
     """Starts a process that claims a device for some time."""
     started = []
 
-    def start(gpus, seconds, pool=tmp_path):
+    def start(gpus, seconds, run=str(tmp_path)):
         process = subprocess.Popen(
             [
-                *(sys.executable, "-c", WORKER, gpus, str(pool)),
+                *(sys.executable, "-c", WORKER, gpus),
                 *(str(tmp_path / "log"), str(seconds)),
-            ]
+            ],
+            env=os.environ | {"AFRAME_RUN": run},
         )
         started.append(process)
         return process
@@ -89,32 +93,47 @@ def test_a_killed_process_gives_its_device_back(worker, tmp_path):
     second = worker("7", 0)
     time.sleep(2 * devices.POLL_SECONDS)
     assert second.poll() is None
+    said = (tmp_path / "log.said").read_text().splitlines()
+    assert said == ["waits: other workers of this run use 7"]
     first.kill()
     assert second.wait(30) == 0
 
 
-def test_another_search_is_not_waited_for(worker, tmp_path):
-    worker("7", 100)
+def test_another_run_is_not_waited_for(worker, tmp_path):
+    """Jobs that share a machine call each one's GPU 0."""
+    worker("0", 100)
     wait_for(tmp_path / "log", 1)
-    assert worker("7", 0, pool=tmp_path / "other").wait(30) == 0
+    assert worker("0", 0, run="").wait(30) == 0
+    assert worker("0", 0, run="").wait(30) == 0
+    assert not (tmp_path / "log.said").exists()
 
 
-def test_a_gpu_is_the_only_one_that_is_seen(tmp_path, monkeypatch):
+def test_a_run_is_known_in_its_forks_and_containers(monkeypatch):
+    monkeypatch.delenv("AFRAME_RUN", raising=False)
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        assert pool.apply(config.run_id) == config.run_id()
+    assert config.forwarded_environment()["AFRAME_RUN"] == config.run_id()
+    assert "AFRAME_RUN" not in config.job_variables()
+    monkeypatch.setenv("AFRAME_RUN", "of the host")
+    assert config.run_id() == "of the host"
+
+
+def test_a_gpu_is_the_only_one_that_is_seen(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2")
-    with devices.claim("1,2", tmp_path) as name:
+    with devices.claim("1,2", print) as name:
         assert name == "1"
         assert os.environ["CUDA_VISIBLE_DEVICES"] == "1"
-        with devices.claim("1,2", tmp_path) as other:
+        with devices.claim("1,2", print) as other:
             assert other == "2"
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "0,1,2"
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
-    with devices.claim("1", tmp_path):
+    with devices.claim("1", print):
         pass
     assert "CUDA_VISIBLE_DEVICES" not in os.environ
 
 
-def test_the_cpu_needs_no_variable(tmp_path, monkeypatch):
+def test_the_cpu_needs_no_variable(monkeypatch):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    with devices.claim("", tmp_path) as name:
+    with devices.claim("", print) as name:
         assert name == "cpu"
         assert "CUDA_VISIBLE_DEVICES" not in os.environ

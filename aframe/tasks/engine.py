@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -79,14 +80,13 @@ class EngineParameters(ServingParameters):
 
     @contextmanager
     def running_engine(
-        self, weights: Path, manifest: Any, pool: Path, log: Path | None
+        self, weights: Path, manifest: Any, log: Path | None
     ) -> Iterator[Any]:
         """Say what evaluates the network, and use it.
 
         Args:
             weights: the trained network.
             manifest: of the model repository.
-            pool: directory of the results of the search.
             log: of the server, for errors.
 
         Yields:
@@ -110,7 +110,7 @@ class EngineParameters(ServingParameters):
             return
         from infer.direct import DirectEngine
 
-        with devices.claim(self.gpus, pool) as name:
+        with devices.claim(self.gpus, partial(messages.say, self)) as name:
             on_cpu = name == "cpu"
             place = name if on_cpu else f"GPU {name}"
             messages.say(self, f"engine direct on {place}, {self.precision}")

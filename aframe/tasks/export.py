@@ -1,7 +1,10 @@
 """Export of the network for the inference server."""
 
+from typing import Any
+
 import law
 import luigi
+from conventions.errors import UserError
 
 from aframe import config, targets
 from aframe.base import AframeTask
@@ -46,7 +49,8 @@ class ServingParameters:
     streams_per_gpu = IntParameter(
         default=4,
         description="sequences that a server takes turns with on each GPU, "
-        "or on the CPU",
+        "or on the CPU; a repository that is there keeps its own number, "
+        "and more sequences wait",
     )
 
     def serving_settings(self) -> dict[str, float]:
@@ -90,6 +94,30 @@ class ExportLocal(
             config.paths().directory("results_dir") / "model_repository"
         )
         return targets.repository(directory, self.platform)
+
+    def check_platform(self, manifest: Any) -> None:
+        """Refuse a repository that runs the network in another way.
+
+        Args:
+            manifest: of the repository.
+
+        Raises:
+            UserError: naming both ways, and what to remove.
+        """
+        found = {"platform": manifest.platform, "fp16": manifest.fp16}
+        wanted = {"platform": self.platform, "fp16": self.fp16}
+        directory = self.output()["manifest"].file.parent
+        differences = [
+            f"{name}: {found[name]} in {directory}, {wanted[name]} in "
+            f"{config.config_file() or 'the settings of ExportLocal'}"
+            for name in found
+            if found[name] != wanted[name]
+        ]
+        if differences:
+            raise UserError(
+                f"{'; '.join(differences)}: remove {directory} to export "
+                "and search anew, or take the setting back"
+            )
 
     def run(self) -> None:
         """Check the training's manifest and export."""

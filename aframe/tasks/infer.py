@@ -73,6 +73,22 @@ class InferParameters(
             config.paths().directory("results_dir") / "infer"
         )
 
+    def check_repository(self) -> Any:
+        """Compare the model repository with the settings.
+
+        Returns:
+            Its manifest.
+
+        Raises:
+            UserError: naming every setting that differs, and both values.
+        """
+        repository = self.requires()["repository"]
+        manifest = self.check_manifest(
+            repository.output()["manifest"], **self.serving_settings()
+        )
+        repository.check_platform(manifest)
+        return manifest
+
 
 class InferSegments(InferParameters, AframeWorkflow):
     """Search each segment, some of its shifts a branch.
@@ -163,9 +179,7 @@ class InferSegments(InferParameters, AframeWorkflow):
                 "server for itself"
             )
         inputs = self.input()
-        manifest = self.check_manifest(
-            inputs["repository"]["manifest"], **self.serving_settings()
-        )
+        manifest = self.check_repository()
         slides = []
         for slide, targets_ in self.missing():
             files = {name: target.file for name, target in targets_.items()}
@@ -173,9 +187,7 @@ class InferSegments(InferParameters, AframeWorkflow):
                 files["injections"] = inputs["injections"]["waveforms"].file
             slides.append(SlideFiles(shifts=slide.shifts, **files))
         weights = inputs["train"]["weights"].file
-        with self.running_engine(
-            weights, manifest, self.directory, self.server_log
-        ) as engine:
+        with self.running_engine(weights, manifest, self.server_log) as engine:
             infer_segment(
                 engine,
                 background=inputs["background"].file,
@@ -220,9 +232,7 @@ class DeployInferLocal(ServerParameters, InferParameters, AframeTask):
                 be searched.
         """
         self.check_engine()
-        manifest = self.check_manifest(
-            self.input()["repository"]["manifest"], **self.serving_settings()
-        )
+        manifest = self.check_repository()
         if self.engine == "direct":
             self.search()
             return
@@ -276,9 +286,7 @@ class Infer(InferParameters, AframeTask):
         from infer.settings import SearchSettings
 
         inputs = self.input()
-        manifest = self.check_manifest(
-            inputs["repository"]["manifest"], **self.serving_settings()
-        )
+        manifest = self.check_repository()
         branches = inputs["segments"]["collection"].targets.values()
         slides = [slide for branch in branches for slide in branch]
         injected = [slide for slide in slides if "foreground" in slide]

@@ -80,9 +80,7 @@ class Sandbox(PipelineParameters, AframeTask):
         search.check_manifest(
             repository.requires()["train"].output()["manifest"]
         )
-        search.check_manifest(
-            repository.output()["manifest"], **search.serving_settings()
-        )
+        search.check_repository()
         engine = search.check_events()
         self.requires()["volume"].check_results()
         self.publish_message(self.report(engine), scheduler=False)
