@@ -195,7 +195,7 @@ class TrainLocal(PreprocessingParameters, AframeTask):
         environment = config.process_environment()
         if self.gpus:
             visible = ",".join(devices.names(self.gpus))
-            environment[devices.VISIBLE] = visible
+            environment["CUDA_VISIBLE_DEVICES"] = visible
         code = subprocess.run(command, env=environment, check=False).returncode
         if code == 2:
             raise UserError("the training stopped: its message is above")
