@@ -1,6 +1,8 @@
 """Strain of requests in memory that a server on the same host reads."""
 
 import contextlib
+import functools
+import hashlib
 import logging
 import mmap
 import os
@@ -21,7 +23,9 @@ logger = logging.getLogger(__name__)
 
 FOLDER = Path("/dev/shm")
 PREFIX = "aframe-client"
-NAME = re.compile(rf"{PREFIX}-(\d+)-[0-9a-f]+")
+NAME = re.compile(rf"({PREFIX}-[0-9a-f]+)-(\d+)-[0-9a-f]+")
+BOOT = Path("/proc/sys/kernel/random/boot_id")
+NAMESPACE = Path("/proc/self/ns/pid")
 # What says nothing of the memory, but that the server is not there.
 AWAY = tuple(
     f"StatusCode.{name}"
@@ -29,13 +33,27 @@ AWAY = tuple(
 )
 
 
+@functools.cache
+def prefix() -> str:
+    """What the names of regions of this host begin with.
+
+    Process ids say nothing about the clients of other hosts and containers
+    that share a server or ``/dev/shm`` with this one.
+
+    Raises:
+        OSError: if this system does not say which one it is.
+    """
+    where = BOOT.read_text() + str(NAMESPACE.readlink())
+    return f"{PREFIX}-{hashlib.sha256(where.encode()).hexdigest()[:16]}"
+
+
 def _owner_is_gone(name: str) -> bool:
-    """Whether a name is that of a region whose process has ended."""
+    """Whether a name is of a region of this host whose process has ended."""
     found = NAME.fullmatch(name)
-    if found is None:
+    if found is None or found[1] != prefix():
         return False
     try:
-        os.kill(int(found[1]), 0)
+        os.kill(int(found[2]), 0)
     except ProcessLookupError:
         return True
     except PermissionError:
@@ -46,12 +64,16 @@ def _owner_is_gone(name: str) -> bool:
 def remove_leftovers(control: triton.InferenceServerClient) -> None:
     """Remove what clients left that were killed, here and at the server.
 
+    Only what clients of this host left, whose process ids are known here.
+
     Args:
         control: client of the server that they may have used.
     """
-    for path in FOLDER.glob(f"{PREFIX}-*"):
+    for path in FOLDER.glob(f"{prefix()}-*"):
         if _owner_is_gone(path.name):
-            path.unlink(missing_ok=True)
+            # Another user's, which only that user may remove.
+            with contextlib.suppress(PermissionError):
+                path.unlink(missing_ok=True)
     status = control.get_system_shared_memory_status(
         client_timeout=RPC_SECONDS
     )
@@ -87,7 +109,7 @@ class Region:
         slots: int,
         slot_bytes: int,
     ) -> None:
-        self.name = f"{PREFIX}-{os.getpid()}-{secrets.token_hex(8)}"
+        self.name = f"{prefix()}-{os.getpid()}-{secrets.token_hex(8)}"
         self.slot_bytes = slot_bytes
         size = slots * slot_bytes
         remove_leftovers(control)

@@ -1,9 +1,12 @@
 """Connections to the real server, and the memory shared with it."""
 
+import contextlib
 import dataclasses
+import mmap
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +14,9 @@ import pytest
 from conventions.errors import UserError
 from infer import shared_memory
 from infer.client import NoServerError, StreamClient
-from infer.shared_memory import Transport, remove_leftovers
+from infer.shared_memory import Region, Transport, prefix, remove_leftovers
 from infer.streams import request_for
+from tritonclient.utils import InferenceServerException
 
 UPDATE = np.ones((1, 2, 1024), np.float32)
 
@@ -82,6 +86,21 @@ def regions(client):
     return set(client.control.get_system_shared_memory_status().regions)
 
 
+def unregistered(client, region):
+    """Tries to; an answer comes a moment before its memory is free."""
+    with contextlib.suppress(InferenceServerException):
+        region.unregister(client.control)
+        return True
+    return False
+
+
+def wait_for(condition, seconds=20):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def files():
     return set(Path("/dev/shm").glob(f"{shared_memory.PREFIX}-*"))
 
@@ -105,17 +124,28 @@ def test_shared_memory_leaves_nothing(client):
 
 def test_memory_in_use_stays_until_it_is_not(client):
     """A server does not give up what it still reads."""
-    transport = Transport(True, slots=40)
-    transport.open(client, UPDATE.nbytes)
-    for number in range(40):
-        request = request_for(
-            str(number), 51, UPDATE.shape, number == 0, number == 39
-        )
-        transport.attach(request, UPDATE, number)
-        client.send(request, 51, last=number == 39)
-    answers = [client.receive() for _ in range(40)]
+    before = regions(client)
+    region = Region(client.control, 1, UPDATE.nbytes)
+    # The server has eight places: the ninth sequence waits for one.
+    for sequence in range(51, 59):
+        ask(client, sequence, 0, start=True, end=False)
+    assert not any(client.receive().error for _ in range(8))
+    request = request_for("waits", 59, UPDATE.shape, start=True, end=True)
+    region.attach(request, UPDATE, 0)
+    client.send(request, 59, last=True)
+    # Until the server has it.
+    time.sleep(2)
+    with pytest.raises(InferenceServerException, match="currently in use"):
+        region.unregister(client.control)
+    assert regions(client) == before | {region.name}
+    for sequence in range(51, 59):
+        ask(client, sequence, 1, start=False, end=True)
+    answers = [client.receive() for _ in range(9)]
     assert not any(answer.error for answer in answers)
-    transport.close(client.control)
+    assert "waits" in {answer.id for answer in answers}
+    wait_for(lambda: unregistered(client, region))
+    assert regions(client) == before
+    region.close()
 
 
 def test_memory_that_the_host_lacks(client, monkeypatch):
@@ -151,11 +181,11 @@ def test_memory_of_a_killed_client_is_removed_by_the_next(client):
     name = killed.stdout.strip()
     assert killed.returncode == -9
     assert name in regions(client)
-    pid = name.removeprefix(f"{shared_memory.PREFIX}-").split("-")[0]
+    pid = name.removeprefix(f"{prefix()}-").split("-")[0]
     # As if it had been killed before the server had it open.
-    left = Path("/dev/shm") / f"{shared_memory.PREFIX}-{pid}-0123"
+    left = Path("/dev/shm") / f"{prefix()}-{pid}-0123"
     left.touch()
-    own = Path("/dev/shm") / f"{shared_memory.PREFIX}-{os.getpid()}-0123"
+    own = Path("/dev/shm") / f"{prefix()}-{os.getpid()}-0123"
     own.touch()
     remove_leftovers(client.control)
     try:
@@ -163,3 +193,44 @@ def test_memory_of_a_killed_client_is_removed_by_the_next(client):
         assert files() == {own}
     finally:
         own.unlink()
+
+
+@pytest.fixture
+def dead():
+    """The id of a process that has ended."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        pass
+    return process.pid
+
+
+def test_memory_of_other_hosts_stays(client, dead):
+    """Their process ids mean nothing here."""
+    name = f"{shared_memory.PREFIX}-{'0' * 16}-{dead}-0123"
+    path = Path("/dev/shm") / name
+    path.write_bytes(bytes(mmap.PAGESIZE))
+    try:
+        client.control.register_system_shared_memory(
+            name, f"/{name}", mmap.PAGESIZE
+        )
+        remove_leftovers(client.control)
+        assert path.exists()
+        assert name in regions(client)
+    finally:
+        path.unlink()
+        client.control.unregister_system_shared_memory(name)
+
+
+def test_memory_of_other_users_does_not_matter(client, dead, monkeypatch):
+    path = Path("/dev/shm") / f"{prefix()}-{dead}-0123"
+    path.touch()
+
+    def refuse(*args, **kwargs):
+        raise PermissionError(1, "Operation not permitted")
+
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "unlink", refuse)
+            remove_leftovers(client.control)
+        assert path.exists()
+    finally:
+        path.unlink()
