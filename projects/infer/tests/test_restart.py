@@ -20,7 +20,7 @@ from infer.client import StreamClient
 from infer.data import ArraySlide
 from infer.monitor import monitor
 from infer.server import serve
-from infer.shared_memory import PREFIX
+from infer.shared_memory import PREFIX, remove_leftovers
 from infer.streams import InferenceError
 from infer.triton_engine import TritonEngine
 
@@ -276,18 +276,32 @@ manifest = Manifest.read(Path(sys.argv[2]) / "manifest.json")
 slides = [ArraySlide(np.ones((1, 2, 256 * 100))) for _ in range(8)]
 with TritonEngine(sys.argv[1], manifest, streams=8) as engine:
     for _ in engine.evaluate(slides):
-        print("one", flush=True)
+        print(os.getpid(), engine.shared_memory, flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def test_killed_client(server, repository):
-    """Its memory has no name that would stay."""
+def test_killed_client(server, repository, manifest, slides, undisturbed):
+    """Its memory has no name that would stay, and is freed by the next."""
     killed = subprocess.run(
         [sys.executable, "-c", CLIENT, server.grpc, str(repository)],
         stdout=subprocess.PIPE,
         text=True,
     )
     assert killed.returncode == -signal.SIGKILL
-    assert killed.stdout == "one\n"
+    pid, shared = killed.stdout.split()
+    assert shared == "True"
     assert not list(Path("/dev/shm").glob(f"{PREFIX}-*"))
+    with StreamClient(server.grpc) as client:
+
+        def left():
+            status = client.control.get_system_shared_memory_status()
+            return [name for name in status.regions if f"-{pid}-" in name]
+
+        assert len(left()) == 1
+        # Its sequences have all places until the server forgets them.
+        with TritonEngine(server.grpc, manifest, streams=3) as engine:
+            found = collect(engine, slides)
+        remove_leftovers(client.control)
+        assert left() == []
+    assert_same(found, undisturbed)

@@ -195,9 +195,9 @@ def test_request_that_is_lost(address, manifest, slides, alone, monkeypatch):
     )
     send, count = StreamClient.send, itertools.count()
 
-    def lossy(client, *request):
+    def lossy(client, request, sequence, last):
         if next(count) != 5:
-            send(client, *request)
+            send(client, request, sequence, last)
 
     monkeypatch.setattr(StreamClient, "send", lossy)
     with TritonEngine(address, manifest, streams=3, timeout=1.0) as engine:
