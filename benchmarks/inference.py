@@ -6,8 +6,14 @@
 Searches one segment of noise at several shifts, from the background file to
 the tables of events, in this process and through the Triton server, and
 prints network outputs a second. The first row is the network alone on kernels
-in memory, at the best of many batch sizes, and all ratios are to it. Each
-number is the best of the repeats, in which the rows take turns.
+in memory, in the engines' arithmetic, at the best of many batch sizes, and all
+ratios are to it. Each number is the best of the repeats, in which the rows
+take turns.
+
+Rows count outputs that were delivered. The column of kernels says how many the
+network evaluated for each: in this process fewer than one with injections,
+since kernels without a signal are the background's; through the server more
+than one, since the burn-in and what pads requests are evaluated, too.
 """
 
 import argparse
@@ -88,12 +94,15 @@ class Row:
     Attributes:
         label: what was measured.
         rate: outputs a second.
+        kernels: evaluated for an output; on a GPU without those that make
+            batches come in few sizes.
         sent: bytes sent to a server for a second of data.
         stages: seconds of work in each stage.
     """
 
     label: str
     rate: float
+    kernels: float = 1.0
     sent: float | None = None
     stages: Counter[str] | None = None
 
@@ -105,7 +114,14 @@ class Row:
             total = sum(self.stages.values())
             shares = [f"{self.stages[name] / total:.1%}" for name in STAGES]
         ratio = f"{self.rate / baseline:.2f}"
-        return [self.label, f"{self.rate:.0f}", ratio, sent, *shares]
+        return [
+            self.label,
+            f"{self.rate:.0f}",
+            ratio,
+            f"{self.kernels:.2f}",
+            sent,
+            *shares,
+        ]
 
 
 def train(run_dir: Path, case: Case) -> None:
@@ -218,6 +234,14 @@ class Search:
         outputs = sum(layout.num_outputs for layout in self.layouts())
         return outputs * (2 if injected else 1)
 
+    def served(self) -> float:
+        """Kernels that a server evaluates for an output."""
+        evaluated = sum(
+            layout.num_requests * layout.batch_size
+            for layout in self.layouts()
+        )
+        return evaluated / self.count(False)
+
     def sent(self, injected: bool) -> float:
         """Bytes that requests carry for a second of background."""
         size = 4 * len(IFOS) * (2 if injected else 1)
@@ -299,16 +323,20 @@ def alone(weights: Path, device: torch.device, shape: list[int]) -> Row:
             pool.map(evaluate, kernels.split(size))
         )
     rates = {}
-    for name, way in ways.items():
-        for size in sizes:
-            for timing in (False, True):
-                began = time.perf_counter()
-                way(size)
-                if not cpu:
-                    torch.cuda.synchronize(device)
-                if timing:
-                    seconds = time.perf_counter() - began
-                    rates[f"batches of {size}, {name}"] = total / seconds
+    # As the engines set it: torch alone would take TF32 on a GPU.
+    with torch.backends.cudnn.flags(
+        enabled=True, benchmark=True, deterministic=False, allow_tf32=False
+    ):
+        for name, way in ways.items():
+            for size in sizes:
+                for timing in (False, True):
+                    began = time.perf_counter()
+                    way(size)
+                    if not cpu:
+                        torch.cuda.synchronize(device)
+                    if timing:
+                        seconds = time.perf_counter() - began
+                        rates[f"batches of {size}, {name}"] = total / seconds
     best = max(rates, key=rates.__getitem__)
     return Row(f"network alone ({best})", rates[best])
 
@@ -322,10 +350,19 @@ def direct(search: Search, device: str, injected: bool) -> Row:
         (Network, "_evaluate"): "network",
         (SlideSearch, "feed"): "postprocess",
     }
+    launch, evaluated = engine.network.launch, Counter[str]()
+
+    def counted(pool: Any, kernels: Any, index: torch.Tensor) -> Any:
+        evaluated["kernels"] += len(index)
+        return launch(pool, kernels, index)
+
+    engine.network.launch = counted
     with timed(places) as spent:
         seconds = search.run(engine, injected)
     label = "direct, with injections" if injected else "direct"
-    return Row(label, search.count(injected) / seconds, 0.0, spent)
+    count = search.count(injected)
+    share = evaluated["kernels"] / count
+    return Row(label, count / seconds, share, 0.0, spent)
 
 
 def served(
@@ -351,7 +388,7 @@ def served(
     label = f"Triton, streams: {streams}"
     label += ", with injections" if injected else ""
     rate = search.count(injected) / seconds
-    return Row(label, rate, search.sent(injected), spent)
+    return Row(label, rate, search.served(), search.sent(injected), spent)
 
 
 def best_of(rows: list[list[Row]]) -> list[Row]:
@@ -428,8 +465,9 @@ def main() -> None:
             f"{arguments.device}, torch {torch.__version__}, "
             f"Python {platform.python_version()}\n"
         )
-    print("| | outputs/s | ratio | kB sent/s of data |", *STAGES, sep=" | ")
-    print("|---" * (4 + len(STAGES)) + "|")
+    columns = "outputs/s", "ratio", "kernels/output", "kB sent/s of data"
+    print("| ", *columns, *STAGES, sep=" | ", end=" |\n")
+    print("|---" * (1 + len(columns) + len(STAGES)) + "|")
     for row in rows:
         print("| " + " | ".join(row.cells(rows[0].rate)) + " |")
 
