@@ -281,7 +281,13 @@ class Infer(InferParameters, AframeTask):
         )
 
     def run(self) -> None:
-        """Join the tables and note how they were made."""
+        """Join the tables and note how they were made.
+
+        Raises:
+            UserError: if the injections are not those of the segments and
+                shifts that were searched, or a table is not of these
+                settings.
+        """
         from infer.main import merge
         from infer.settings import SearchSettings
 
@@ -291,9 +297,12 @@ class Infer(InferParameters, AframeTask):
         slides = [slide for branch in branches for slide in branch]
         injected = [slide for slide in slides if "foreground" in slide]
         unshifted = [slide for slide in slides if "foreground" not in slide]
+        foregrounds = _files(injected, "foreground")
+        injections = inputs["injections"]["waveforms"].file
+        self.check_counts(injections, foregrounds)
         merge(
             backgrounds=_files(injected, "background"),
-            foregrounds=_files(injected, "foreground"),
+            foregrounds=foregrounds,
             zero_lags=_files(unshifted, "background"),
             livetimes=_files(slides, "livetime"),
             timeseries=_files(slides, "timeseries"),
@@ -306,8 +315,34 @@ class Infer(InferParameters, AframeTask):
                 engine=self.engine_name(manifest),
                 **self.serving_settings(),
             ),
-            injections=inputs["injections"]["waveforms"].file,
+            injections=injections,
         )
+
+    def check_counts(self, injections: Path, foregrounds: list[Path]) -> None:
+        """Check that every injection was searched for, and no other.
+
+        Args:
+            injections: all that were made.
+            foregrounds: recovered and missed ones of each slide.
+
+        Raises:
+            UserError: naming both numbers, if they differ.
+        """
+        from ledger import storage
+
+        def count(path: Path) -> int:
+            with storage.opened(path) as file:
+                return storage.read_length(file)
+
+        made, searched = count(injections), sum(map(count, foregrounds))
+        if made != searched:
+            raise UserError(
+                f"{injections} holds {made} injections, but the segments and "
+                f"shifts that give Tb = {self.Tb:g} s were searched for "
+                f"{searched}: the file was made for another Tb or other "
+                "segments. Take the setting back, or remove the file to join "
+                "the injections anew"
+            )
 
 
 def _files(slides: Sequence[dict[str, FileTarget]], name: str) -> list[Path]:
