@@ -469,7 +469,7 @@ def test_an_error_in_a_container_is_shown(run, infer_image):
         lost.write_bytes(kept)
     assert code != 0
     assert "integration_window_length: 0.01 s must hold" in output
-    assert run.no_process_is_left()
+    assert run.no_process_is_left(), processes_of(run.directory)
 
 
 @pytest.mark.timeout(900)
