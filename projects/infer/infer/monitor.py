@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 # A model that works for this share of the time holds up the others.
 BUSY = 0.8
+# Longer than a channel waits before it tries again.
+RECONNECT_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -186,11 +188,18 @@ class _Watcher(threading.Thread):
         """Stop, after a last look."""
         self._stopped.set()
         self.join()
-        self.look()
+        # A channel to a server just started again may take a moment.
+        deadline = time.monotonic() + RECONNECT_SECONDS
+        while not self.look() and time.monotonic() < deadline:
+            time.sleep(0.2)
         self._client.close()
 
-    def look(self) -> None:
-        """Ask once; nothing that happens here may end the run."""
+    def look(self) -> bool:
+        """Ask once; nothing that happens here may end the run.
+
+        Returns:
+            Whether the server answered.
+        """
         try:
             found = self._client.get_inference_statistics(
                 client_timeout=RPC_SECONDS
@@ -201,8 +210,10 @@ class _Watcher(threading.Thread):
         except triton.InferenceServerException:
             # It is being started again, perhaps.
             self.statistics.unanswered += 1
+            return False
         except Exception:
             logger.exception("statistics of %s are lost", self._address)
+        return True
 
     def _count_instances(
         self,
