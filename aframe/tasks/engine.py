@@ -70,8 +70,9 @@ class EngineParameters(ServingParameters):
         Args:
             manifest: of the model repository.
         """
-        how = {"triton": manifest.platform, "direct": self.precision}
-        return f"{self.engine}, {how[self.engine]}"
+        if self.engine == "direct":
+            return f"direct, {self.precision}"
+        return f"triton, {manifest.platform}" + " fp16" * manifest.fp16
 
     @property
     def num_workers(self) -> int:

@@ -10,6 +10,8 @@ from conventions.errors import UserError
 from conventions.files import complete
 
 ATTRIBUTE = "settings"
+# Ends of an engine's name that change the statistic noticeably.
+REDUCED = ("tf32", "bf16", "fp16")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +39,12 @@ class SearchSettings:
     batch_size: int
     weights_sha256: str
     engine: str = ""
+
+    @property
+    def precision(self) -> str:
+        """Precision of the network, as the engine's name ends."""
+        words = self.engine.split()
+        return words[-1] if words and words[-1] in REDUCED else "fp32"
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -108,6 +116,9 @@ class SearchSettings:
     def check_slide(self, path: Path) -> None:
         """Compare with what a slide's file says.
 
+        Engines of the same precision give the same outputs, so that a
+        search may go on with another one.
+
         Args:
             path: see :meth:`note`.
 
@@ -126,10 +137,11 @@ class SearchSettings:
                 f"({type(error).__name__}: {error}): delete its directory to "
                 "search it again"
             ) from error
+        same = found.precision == self.precision
         differences = [
             f"{name}: {value} in this slide, {getattr(self, name)} asked for"
             for name, value in asdict(found).items()
-            if value != getattr(self, name)
+            if value != getattr(self, name) and not (name == "engine" and same)
         ]
         if differences:
             raise UserError(

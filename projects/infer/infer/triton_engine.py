@@ -105,6 +105,7 @@ class TritonEngine:
         self.address = address
         self.manifest = manifest
         self.name = f"triton, {manifest.platform}"
+        self.name += " fp16" * manifest.fp16
         self.streams = streams
         self.timeout = timeout
         self.patience = patience

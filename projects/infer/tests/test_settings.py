@@ -62,3 +62,25 @@ def test_other_settings_are_named_with_both_values(tmp_path):
     window = SETTINGS.recovery_window
     assert f"recovery_window: {window} in {path}, 9.0 in demo.cfg" in message
     assert f"psd_length: {SETTINGS.psd_length} in {path}, 16.0" in message
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "agree"),
+    [
+        ("direct, fp32", "triton, python", True),
+        ("triton, onnx", "triton, python", True),
+        ("direct, bf16", "direct, fp32", False),
+        ("direct, fp16", "triton, tensorrt fp16", True),
+        ("triton, tensorrt fp16", "triton, tensorrt", False),
+    ],
+)
+def test_a_search_goes_on_in_the_same_precision(tmp_path, one, other, agree):
+    path = tmp_path / "slide" / "livetime.hdf5"
+    path.parent.mkdir()
+    dataclasses.replace(SETTINGS, engine=one).note(path)
+    wanted = dataclasses.replace(SETTINGS, engine=other)
+    if agree:
+        wanted.check_slide(path)
+    else:
+        with pytest.raises(UserError, match=f"engine: {one} in this slide"):
+            wanted.check_slide(path)
