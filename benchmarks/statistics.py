@@ -8,7 +8,8 @@ before. Memory is the highest resident size of the whole process: interpreter,
 inputs and results. The ratio is to a straightforward baseline that runs after
 it in the same process, at a size where it finishes, scaled by its complexity.
 The files lie in the temporary directory (``TMPDIR``), which needs 20 GB at
-full scale. Exit status 1 says that a target was missed.
+full scale. Exit status 1 says that a target was missed. Targets of FAR are for
+events in the order in which a search leaves them.
 """
 
 import argparse
@@ -78,13 +79,13 @@ class Entry:
     Attributes:
         operation: in words.
         make: makes the inputs, given the scale and an empty folder.
-        seconds: target.
+        seconds: target, if there is one.
         memory: target in GB, if there is one.
     """
 
     operation: str
     make: Callable[[float, Path], Case]
-    seconds: float
+    seconds: float | None = None
     memory: float | None = None
 
 
@@ -410,13 +411,10 @@ ENTRIES = {
     "far-unsorted": Entry(
         "FAR, unsorted events, first call",
         lambda scale, folder: far_case(scale, False, False),
-        3,
-        4,
     ),
     "far-again": Entry(
         "FAR, unsorted events, second call, which keeps a sorted copy",
         lambda scale, folder: far_case(scale, False, True),
-        3,
     ),
     "vetoes": Entry("vetoes", vetoes, 2),
     "recovery": Entry("recovery of injections", recovery, 10, 2),
@@ -506,11 +504,17 @@ def main() -> int:
     for name in arguments.only:
         entry = ENTRIES[name]
         row = json.loads(in_child("--child", name, "--scale", str(scale)))
-        limit = np.inf if entry.memory is None else entry.memory
-        missed |= row["seconds"] >= entry.seconds or row["memory"] >= limit
+        missed |= any(
+            target is not None and row[name] >= target
+            for name, target in (
+                ("seconds", entry.seconds),
+                ("memory", entry.memory),
+            )
+        )
         print(
             f"| {entry.operation} | {row['size']} | {row['seconds']:.3g} | "
-            f"{entry.seconds:g} | {row['memory']:.3g} | {entry.memory or ''} "
+            f"{entry.seconds or ''} | {row['memory']:.3g} | "
+            f"{entry.memory or ''} "
             f"| {row['ratio']:.2g} |",
             flush=True,
         )
