@@ -360,7 +360,7 @@ def test_the_outputs_that_were_kept_can_be_found(run):
             assert ("foreground" in series) == bool(shift.any())
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def other_server(run, tmp_path_factory):
     """A server of the run's network that the run has not started."""
     with serve(

@@ -1,5 +1,6 @@
 """The server's life, on the real server with a model that loads fast."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -165,11 +166,13 @@ def only(models, owner, within=20.0):
 
 
 def named(models, name):
-    return [
-        pid
-        for pid in processes(models)
-        if Path(f"/proc/{pid}/comm").read_text().strip() == name
-    ]
+    found = []
+    for pid in processes(models):
+        # One that has just ended has no name any more.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if Path(f"/proc/{pid}/comm").read_text().strip() == name:
+                found.append(pid)
+    return found
 
 
 def wait_for_another(models, name, before, within=30.0):
