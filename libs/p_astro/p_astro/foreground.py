@@ -46,7 +46,8 @@ class KdeForeground(RateDensity):
 
     Raises:
         UserError: if the rate or the volume make no sense, a statistic is
-            NaN, or the tables disagree on the number of draws.
+            NaN, the tables disagree on the number of draws, or neither the
+            volume nor ``priors`` is there.
         FitError: a ``UserError``, if the found injections are too few for a
             density.
     """
@@ -204,7 +205,13 @@ def _volume_of_draws(
 ) -> float:
     """Volume between the extreme redshifts and declinations of all draws."""
     # Here, because priors brings in astropy and bilby.
-    from priors.cosmology import astrophysical_volume
+    try:
+        from priors.cosmology import astrophysical_volume
+    except ImportError as error:
+        raise UserError(
+            "the volume of the injections is computed with libs/priors, "
+            f"which lacks here ({error}): install it, or give volume"
+        ) from error
 
     redshift = np.concatenate([foreground.redshift, rejected.redshift])
     dec = np.concatenate([foreground.dec, rejected.dec])

@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pytest
 from conventions.errors import UserError
@@ -158,3 +160,10 @@ def test_bad_statistics(bad):
         KdeForeground.from_arrays(
             statistics, np.full(4000, 1e-4), VOLUME, RATE
         )
+
+
+def test_volume_without_priors(make_injections, monkeypatch):
+    monkeypatch.setitem(sys.modules, "priors.cosmology", None)
+    tables = make_injections(signals(), 6000)
+    with pytest.raises(UserError, match="install it, or give volume"):
+        KdeForeground(*tables, RATE)
