@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from conventions.errors import UserError
 
-from aframe import config, devices, targets
+from aframe import config, devices, sections, targets
 from aframe.base import AframeTask
 from aframe.parameters import (
     BoolParameter,
@@ -179,7 +179,7 @@ class TrainLocal(PreprocessingParameters, AframeTask):
             count = len(devices.names(self.gpus))
             arguments.append("--trainer.accelerator=gpu")
             arguments.append(f"--trainer.devices={count}")
-        wandb = config.wandb()
+        wandb = sections.wandb()
         if self.use_wandb or wandb.enabled:
             arguments.append(f"--wandb={_yaml(wandb.settings())}")
         return arguments

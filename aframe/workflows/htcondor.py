@@ -7,7 +7,7 @@ import luigi
 from conventions.errors import UserError
 from law.job.base import JobInputFile
 
-from aframe import config
+from aframe import config, sections
 from aframe.workflows.batch import BatchProxy, JobParameters, bootstrap_file
 
 law.contrib.load("htcondor")
@@ -121,7 +121,7 @@ class HTCondorJobs(JobParameters, law.htcondor.HTCondorWorkflow):
             branches: that it runs.
         """
         attempt = self.describe_job(description, job_num, branches)
-        site = config.htcondor()
+        site = sections.htcondor()
         memory = self.request_memory * site.memory_growth**attempt
         seconds = 60 * self.request_time
         settings = {

@@ -7,7 +7,7 @@ import law
 import luigi
 from law.job.base import JobInputFile
 
-from aframe import config
+from aframe import config, sections
 from aframe.workflows.batch import BatchProxy, JobParameters, bootstrap_file
 
 law.contrib.load("slurm")
@@ -85,7 +85,7 @@ class SlurmJobs(JobParameters, law.slurm.SlurmWorkflow):
             "ntasks": 1,
             "cpus-per-task": self.request_cpus,
             "mem": f"{self.request_memory}M",
-            "account": config.slurm().account,
+            "account": sections.slurm().account,
             "time": self.request_time or None,
             "gres": f"gpu:{self.request_gpus}" if self.request_gpus else None,
         }
