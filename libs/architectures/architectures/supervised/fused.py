@@ -9,11 +9,15 @@ from architectures import arguments
 from architectures.supervised.resnet import LAYERS_34, Branch1D, Branch2D
 
 
-def _classifier(features: int) -> nn.Sequential:
-    # a single layer would be a sum of one statistic per branch
-    return nn.Sequential(
-        nn.Linear(features, features), nn.ReLU(), nn.Linear(features, 1)
-    )
+class _Classifier(nn.Sequential):
+    def __init__(self, features: int) -> None:
+        # a single layer would be a sum of one statistic per branch
+        super().__init__(
+            nn.Linear(features, features), nn.ReLU(), nn.Linear(features, 1)
+        )
+
+    def forward(self, *branches: Tensor) -> Tensor:
+        return super().forward(torch.cat(branches, dim=-1)).flatten()
 
 
 class SupervisedMultiModalResNet(nn.Module):
@@ -56,23 +60,14 @@ class SupervisedMultiModalResNet(nn.Module):
             freq_classes=freq_classes,
         )
         super().__init__()
+        shared = norm_groups, zero_init_residual
         self.time_resnet = Branch1D(
-            num_ifos,
-            time_classes,
-            time_layers,
-            time_kernel_size,
-            norm_groups,
-            zero_init_residual,
+            num_ifos, time_classes, time_layers, time_kernel_size, *shared
         )
         self.frequency_resnet = Branch1D(
-            2 * num_ifos,
-            freq_classes,
-            freq_layers,
-            freq_kernel_size,
-            norm_groups,
-            zero_init_residual,
+            2 * num_ifos, freq_classes, freq_layers, freq_kernel_size, *shared
         )
-        self.classifier = _classifier(time_classes + freq_classes)
+        self.classifier = _Classifier(time_classes + freq_classes)
 
     def forward(self, X: Tensor, X_fft: Tensor) -> Tensor:
         """Detection statistic of each kernel.
@@ -85,8 +80,9 @@ class SupervisedMultiModalResNet(nn.Module):
         Returns:
             Logits of shape ``(batch,)``.
         """
-        features = [self.time_resnet(X), self.frequency_resnet(X_fft)]
-        return self.classifier(torch.cat(features, dim=-1)).flatten()
+        return self.classifier(
+            self.time_resnet(X), self.frequency_resnet(X_fft)
+        )
 
 
 class SupervisedTimeSpectrogramResNet(nn.Module):
@@ -128,23 +124,14 @@ class SupervisedTimeSpectrogramResNet(nn.Module):
             spec_classes=spec_classes,
         )
         super().__init__()
+        shared = norm_groups, zero_init_residual
         self.time_resnet = Branch1D(
-            num_ifos,
-            time_classes,
-            time_layers,
-            time_kernel_size,
-            norm_groups,
-            zero_init_residual,
+            num_ifos, time_classes, time_layers, time_kernel_size, *shared
         )
         self.spectrogram_resnet = Branch2D(
-            num_ifos,
-            spec_classes,
-            spec_layers,
-            spec_kernel_size,
-            norm_groups,
-            zero_init_residual,
+            num_ifos, spec_classes, spec_layers, spec_kernel_size, *shared
         )
-        self.classifier = _classifier(time_classes + spec_classes)
+        self.classifier = _Classifier(time_classes + spec_classes)
 
     def forward(self, X: Tensor, X_spec: Tensor) -> Tensor:
         """Detection statistic of each kernel.
@@ -158,5 +145,6 @@ class SupervisedTimeSpectrogramResNet(nn.Module):
         Returns:
             Logits of shape ``(batch,)``.
         """
-        features = [self.time_resnet(X), self.spectrogram_resnet(X_spec)]
-        return self.classifier(torch.cat(features, dim=-1)).flatten()
+        return self.classifier(
+            self.time_resnet(X), self.spectrogram_resnet(X_spec)
+        )

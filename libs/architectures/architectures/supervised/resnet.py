@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import ClassVar
 
 from ml4gw.nn.norm import GroupNorm1D, GroupNorm2D
 from ml4gw.nn.resnet import ResNet1D, ResNet2D
-from torch import Tensor
+from torch import Tensor, nn
 
 from architectures import arguments
 
@@ -13,21 +14,35 @@ from architectures import arguments
 LAYERS_34 = (3, 4, 6, 3)
 
 
-def _check(
-    channels: int,
-    classes: int,
-    layers: Sequence[int],
-    kernel_size: int,
-    norm_groups: int,
-) -> None:
-    arguments.positive(channels=channels, classes=classes)
-    # ml4gw's ResNets take their last width from the second stage onwards
-    arguments.counts(2, layers=layers)
-    arguments.odd(kernel_size=kernel_size)
-    arguments.groups(norm_groups, [64 * 2**i for i in range(len(layers))])
+class _Branch:
+    # goes before one of ml4gw's ResNets
+    _norm: ClassVar[type[nn.Module]]
+
+    def __init__(
+        self,
+        channels: int,
+        classes: int,
+        layers: Sequence[int] = LAYERS_34,
+        kernel_size: int = 3,
+        norm_groups: int = 16,
+        zero_init_residual: bool = False,
+    ) -> None:
+        arguments.positive(channels=channels, classes=classes)
+        # ml4gw's ResNets take their last width from the second stage onwards
+        arguments.counts(2, layers=layers)
+        arguments.odd(kernel_size=kernel_size)
+        arguments.groups(norm_groups, [64 * 2**i for i in range(len(layers))])
+        super().__init__(
+            channels,
+            list(layers),
+            classes=classes,
+            kernel_size=kernel_size,
+            zero_init_residual=zero_init_residual,
+            norm_layer=partial(self._norm, num_groups=norm_groups),
+        )
 
 
-class Branch1D(ResNet1D):
+class Branch1D(_Branch, ResNet1D):
     """ml4gw's ResNet on series, with group normalisation.
 
     The 34-layer network is that of arXiv:1512.03385 with one axis.
@@ -44,27 +59,10 @@ class Branch1D(ResNet1D):
         UserError: if an argument has no meaning.
     """
 
-    def __init__(
-        self,
-        channels: int,
-        classes: int,
-        layers: Sequence[int] = LAYERS_34,
-        kernel_size: int = 3,
-        norm_groups: int = 16,
-        zero_init_residual: bool = False,
-    ) -> None:
-        _check(channels, classes, layers, kernel_size, norm_groups)
-        super().__init__(
-            channels,
-            list(layers),
-            classes=classes,
-            kernel_size=kernel_size,
-            zero_init_residual=zero_init_residual,
-            norm_layer=partial(GroupNorm1D, num_groups=norm_groups),
-        )
+    _norm = GroupNorm1D
 
 
-class Branch2D(ResNet2D):
+class Branch2D(_Branch, ResNet2D):
     """ml4gw's ResNet on images, with group normalisation.
 
     Args:
@@ -79,27 +77,33 @@ class Branch2D(ResNet2D):
         UserError: if an argument has no meaning.
     """
 
+    _norm = GroupNorm2D
+
+
+class _Detector:
+    # goes before a branch: one number for the data of all ifos
+    _channels_per_ifo: ClassVar[int] = 1
+
     def __init__(
         self,
-        channels: int,
-        classes: int,
+        num_ifos: int,
         layers: Sequence[int] = LAYERS_34,
         kernel_size: int = 3,
         norm_groups: int = 16,
         zero_init_residual: bool = False,
     ) -> None:
-        _check(channels, classes, layers, kernel_size, norm_groups)
+        arguments.positive(num_ifos=num_ifos)
         super().__init__(
-            channels,
-            list(layers),
-            classes=classes,
-            kernel_size=kernel_size,
-            zero_init_residual=zero_init_residual,
-            norm_layer=partial(GroupNorm2D, num_groups=norm_groups),
+            self._channels_per_ifo * num_ifos,
+            1,
+            layers,
+            kernel_size,
+            norm_groups,
+            zero_init_residual,
         )
 
 
-class SupervisedTimeDomainResNet(Branch1D):
+class SupervisedTimeDomainResNet(_Detector, Branch1D):
     """ResNet on the whitened time series (arXiv:2403.18661, section III).
 
     Args:
@@ -114,19 +118,6 @@ class SupervisedTimeDomainResNet(Branch1D):
         UserError: if an argument has no meaning.
     """
 
-    def __init__(
-        self,
-        num_ifos: int,
-        layers: Sequence[int] = LAYERS_34,
-        kernel_size: int = 3,
-        norm_groups: int = 16,
-        zero_init_residual: bool = False,
-    ) -> None:
-        arguments.positive(num_ifos=num_ifos)
-        super().__init__(
-            num_ifos, 1, layers, kernel_size, norm_groups, zero_init_residual
-        )
-
     def forward(self, X: Tensor) -> Tensor:
         """Detection statistic of each kernel.
 
@@ -139,7 +130,7 @@ class SupervisedTimeDomainResNet(Branch1D):
         return super().forward(X).flatten()
 
 
-class SupervisedFrequencyDomainResNet(Branch1D):
+class SupervisedFrequencyDomainResNet(_Detector, Branch1D):
     """ResNet on the spectrum of the whitened strain.
 
     The network of arXiv:2403.18661 along the axis of frequency; real and
@@ -158,23 +149,7 @@ class SupervisedFrequencyDomainResNet(Branch1D):
         UserError: if an argument has no meaning.
     """
 
-    def __init__(
-        self,
-        num_ifos: int,
-        layers: Sequence[int] = LAYERS_34,
-        kernel_size: int = 3,
-        norm_groups: int = 16,
-        zero_init_residual: bool = False,
-    ) -> None:
-        arguments.positive(num_ifos=num_ifos)
-        super().__init__(
-            2 * num_ifos,
-            1,
-            layers,
-            kernel_size,
-            norm_groups,
-            zero_init_residual,
-        )
+    _channels_per_ifo = 2
 
     def forward(self, X_fft: Tensor) -> Tensor:
         """Detection statistic of each kernel.
@@ -189,7 +164,7 @@ class SupervisedFrequencyDomainResNet(Branch1D):
         return super().forward(X_fft).flatten()
 
 
-class SupervisedSpectrogramDomainResNet(Branch2D):
+class SupervisedSpectrogramDomainResNet(_Detector, Branch2D):
     """ResNet on spectrograms of the whitened strain.
 
     The two-dimensional ResNet of arXiv:1512.03385; its input is an image
@@ -205,19 +180,6 @@ class SupervisedSpectrogramDomainResNet(Branch2D):
     Raises:
         UserError: if an argument has no meaning.
     """
-
-    def __init__(
-        self,
-        num_ifos: int,
-        layers: Sequence[int] = LAYERS_34,
-        kernel_size: int = 3,
-        norm_groups: int = 16,
-        zero_init_residual: bool = False,
-    ) -> None:
-        arguments.positive(num_ifos=num_ifos)
-        super().__init__(
-            num_ifos, 1, layers, kernel_size, norm_groups, zero_init_residual
-        )
 
     def forward(self, X_spec: Tensor) -> Tensor:
         """Detection statistic of each kernel.
