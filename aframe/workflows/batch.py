@@ -19,10 +19,10 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT])(?:i?B)?", re.IGNORECASE)
 
 
 class CountParameter(IntParameter):
-    """A whole number that is not too small."""
+    """A whole number that is not too small; outputs do not depend on it."""
 
     def __init__(self, *args: Any, minimum: int = 0, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, significant=False, **kwargs)
         self.minimum = minimum
         self.accepted = f"a whole number of at least {minimum}"
 
@@ -41,9 +41,15 @@ class CountParameter(IntParameter):
 
 
 class SizeParameter(IntParameter):
-    """An amount of memory or disk, in MB (of 1024^2 bytes)."""
+    """An amount of memory or disk, in MB (of 1024^2 bytes).
+
+    Outputs do not depend on it.
+    """
 
     accepted = "a size with its unit, such as 500MB or 4GB"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, significant=False, **kwargs)
 
     def parse(self, x: Any) -> int:
         """Parse a size.
@@ -69,37 +75,31 @@ class JobParameters:
     """What a job is given; nothing of it where the branches run locally."""
 
     request_cpus = CountParameter(
-        default=1, minimum=1, significant=False, description="cores of a job"
+        default=1, minimum=1, description="cores of a job"
     )
     request_memory = SizeParameter(
         default=4096,
-        significant=False,
         description="memory of a job, with its unit",
     )
     request_disk = SizeParameter(
         default=4096,
-        significant=False,
         description="with HTCondor, scratch space of a job, with its unit",
     )
     request_gpus = CountParameter(
         default=0,
-        significant=False,
         description="GPUs of a job, which it takes instead of those of gpus",
     )
     request_time = CountParameter(
         default=0,
-        significant=False,
         description="minutes after which a job is ended; 0: as long as the "
         "batch system lets it",
     )
     parallel_jobs = CountParameter(
         default=0,
-        significant=False,
         description="jobs that are submitted at once; 0: all",
     )
     retries = CountParameter(
         default=3,
-        significant=False,
         description="how often a job that failed is submitted again",
     )
     cancel_jobs = BoolParameter(
@@ -127,6 +127,16 @@ class JobParameters:
         """One log a job and attempt lies here."""
         return law.LocalDirectoryTarget(str(self.jobs_directory / "logs"))
 
+    def bootstrap_file(self) -> JobInputFile:
+        """The script by which a job finds the environment."""
+        path = Path(__file__).with_name("bootstrap.sh")
+        return JobInputFile(str(path), copy=True, render_local=True)
+
+    def jobs_per_record(self) -> int:
+        """Record every job at once, for a law that is killed meanwhile."""
+        return 1
+
+    @property
     def job_files_settings(self) -> dict[str, Any]:
         """Where law puts the files that describe jobs.
 
@@ -167,12 +177,6 @@ class JobParameters:
             "aframe_gpus": str(self.request_gpus),
         }
         return attempt
-
-
-def bootstrap_file() -> JobInputFile:
-    """The script by which a job finds the environment."""
-    path = Path(__file__).with_name("bootstrap.sh")
-    return JobInputFile(str(path), copy=True, render_local=True)
 
 
 class BatchProxy:

@@ -8,7 +8,7 @@ from conventions.errors import UserError
 from law.job.base import JobInputFile
 
 from aframe import config, sections
-from aframe.workflows.batch import BatchProxy, JobParameters, bootstrap_file
+from aframe.workflows.batch import BatchProxy, JobParameters
 
 law.contrib.load("htcondor")
 
@@ -81,34 +81,20 @@ class HTCondorJobs(JobParameters, law.htcondor.HTCondorWorkflow):
         "this one",
     )
 
+    # What law asks of any batch system, by the names that it has for this one.
+    htcondor_output_directory = JobParameters.jobs_target
+    htcondor_log_directory = JobParameters.logs_target
+    htcondor_bootstrap_file = JobParameters.bootstrap_file
+    htcondor_dump_intermediate_job_data = JobParameters.jobs_per_record
+    htcondor_job_file_factory_defaults = JobParameters.job_files_settings
+
     def htcondor_job_manager_cls(self) -> type[_Manager]:
         """Few queries for many jobs, and none that stays held."""
         return _Manager
 
-    @property
-    def htcondor_job_file_factory_defaults(self) -> dict[str, Any]:
-        """Where law puts the files that describe jobs."""
-        return self.job_files_settings()
-
-    def htcondor_output_directory(self) -> law.LocalDirectoryTarget:
-        """Where the record of the jobs lies."""
-        return self.jobs_target()
-
-    def htcondor_log_directory(self) -> law.LocalDirectoryTarget:
-        """Where the logs lie."""
-        return self.logs_target()
-
     def htcondor_job_file(self) -> JobInputFile:
         """The script of a job, filled in here and not by the job."""
         return JobInputFile(law.util.law_src_path("job", "law_job.sh"))
-
-    def htcondor_bootstrap_file(self) -> JobInputFile:
-        """The script by which a job finds the environment."""
-        return bootstrap_file()
-
-    def htcondor_dump_intermediate_job_data(self) -> int:
-        """Record every job at once, for a law that is killed meanwhile."""
-        return 1
 
     def htcondor_job_config(
         self, description: Any, job_num: int, branches: list[int]

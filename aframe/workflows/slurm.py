@@ -5,10 +5,9 @@ from typing import Any, ClassVar
 
 import law
 import luigi
-from law.job.base import JobInputFile
 
 from aframe import config, sections
-from aframe.workflows.batch import BatchProxy, JobParameters, bootstrap_file
+from aframe.workflows.batch import BatchProxy, JobParameters
 
 law.contrib.load("slurm")
 
@@ -42,30 +41,16 @@ class SlurmJobs(JobParameters, law.slurm.SlurmWorkflow):
     # law would take a job that has just ended for lost.
     slurm_job_kwargs: ClassVar[list[str]] = []
 
+    # What law asks of any batch system, by the names that it has for this one.
+    slurm_output_directory = JobParameters.jobs_target
+    slurm_log_directory = JobParameters.logs_target
+    slurm_bootstrap_file = JobParameters.bootstrap_file
+    slurm_dump_intermediate_job_data = JobParameters.jobs_per_record
+    slurm_job_file_factory_defaults = JobParameters.job_files_settings
+
     def slurm_job_manager_cls(self) -> type[_Manager]:
         """Few queries for many jobs."""
         return _Manager
-
-    @property
-    def slurm_job_file_factory_defaults(self) -> dict[str, Any]:
-        """Where law puts the files that describe jobs."""
-        return self.job_files_settings()
-
-    def slurm_output_directory(self) -> law.LocalDirectoryTarget:
-        """Where the record of the jobs lies."""
-        return self.jobs_target()
-
-    def slurm_log_directory(self) -> law.LocalDirectoryTarget:
-        """Where the logs lie."""
-        return self.logs_target()
-
-    def slurm_bootstrap_file(self) -> JobInputFile:
-        """The script by which a job finds the environment."""
-        return bootstrap_file()
-
-    def slurm_dump_intermediate_job_data(self) -> int:
-        """Record every job at once, for a law that is killed meanwhile."""
-        return 1
 
     def slurm_job_config(
         self, description: Any, job_num: int, branches: list[int]
