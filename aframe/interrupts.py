@@ -1,6 +1,7 @@
 """How a run ends early: by SIGTERM as by Ctrl-C, through ``finally``."""
 
 import multiprocessing
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -37,6 +38,15 @@ def held() -> Iterator[None]:
         arrived, _waiting = _waiting, None
         if arrived:
             _stop(arrived[0], None)
+
+
+def orphaned() -> bool:
+    """Whether this is a worker process whose luigi is gone.
+
+    It is told to end then as by Ctrl-C, but nobody has asked for that.
+    """
+    luigi_process = multiprocessing.parent_process()
+    return luigi_process is not None and os.getppid() != luigi_process.pid
 
 
 def _show(kind: type, error: BaseException, trace: Any) -> None:

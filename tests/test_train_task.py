@@ -69,11 +69,10 @@ def test_the_key_travels_in_the_environment_only(
         return SimpleNamespace(returncode=0)
 
     monkeypatch.setattr(subprocess, "run", run)
-    files = {
-        "background": [targets.background(tmp_path, 0, 10)],
-        "waveforms": targets.FileTarget(tmp_path / "train_waveforms.hdf5"),
-    }
+    files = {"background": [targets.background(tmp_path, 0, 10)]}
+    places = {"background_dir": tmp_path, "waveforms_dir": tmp_path}
     monkeypatch.setattr(TrainLocal, "input", lambda self: files)
+    monkeypatch.setattr(TrainLocal, "directories", lambda self: places)
     task = TrainLocal(**SETTINGS, gpus="0, 2", run_dir=tmp_path)
     task.run()
     [(command, environment)] = ran
@@ -82,7 +81,7 @@ def test_the_key_travels_in_the_environment_only(
     assert environment["CUDA_VISIBLE_DEVICES"] == "0,2"
     assert "--trainer.devices=2" in command
     assert "--trainer.accelerator=gpu" in command
-    forwarded = config.forwarded_environment()
+    forwarded = forwarding.environment()
     assert forwarded["WANDB_API_KEY"] == KEY
     assert "WANDB_SECRET" not in forwarded
 

@@ -87,11 +87,10 @@ def test_the_graph_is_that_of_the_sandbox(law, configs):
 def test_the_command_is_that_of_a_training_and_of_a_search(
     monkeypatch, tmp_path
 ):
-    files = {
-        "background": [targets.background(tmp_path, 0, 10)],
-        "waveforms": targets.FileTarget(tmp_path / "train_waveforms.hdf5"),
-    }
+    files = {"background": [targets.background(tmp_path, 0, 10)]}
+    places = {"background_dir": tmp_path, "waveforms_dir": tmp_path}
     monkeypatch.setattr(TuneTask, "input", lambda self: files)
+    monkeypatch.setattr(TuneTask, "directories", lambda self: places)
     task = TuneTask(
         **SETTINGS,
         run_dir=tmp_path / "training",

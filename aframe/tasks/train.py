@@ -143,46 +143,74 @@ class TrainLocal(PreprocessingParameters, AframeTask):
             )
         return file
 
-    def command(self) -> list[str]:
-        """The command that trains, with the shared settings."""
-        inputs = self.input()
-        strain = {
-            target.file for target in targets.files(inputs["background"])
+    def directories(self) -> dict[str, Path]:
+        """Where strain and signals are, by the training's own names."""
+        tasks = self.requires()
+        return {
+            "background_dir": tasks["background"].data_directory,
+            "waveforms_dir": tasks["waveforms"].output().file.parent,
         }
-        background = next(iter(strain)).parent
-        strays = set(background.glob("background-*.hdf5")) - strain
+
+    def check_strays(self) -> None:
+        """Refuse strain that the training would read and nobody listed.
+
+        Raises:
+            UserError: naming a file.
+        """
+        background = self.directories()["background_dir"]
+        strain = targets.files(self.input()["background"])
+        strays = set(background.glob("background-*.hdf5"))
+        strays -= {target.file for target in strain}
         if strays:
             raise UserError(
                 f"{background} has strain of other segments than those of "
                 f"its segments.txt, such as {min(strays).name}: move it away"
             )
-        waveforms = inputs["waveforms"].file.parent
-        data = self.preprocessing_settings() | {
-            "background_dir": str(background),
-            "waveforms_dir": str(waveforms),
-        }
+
+    def arguments(self, yaml_file: Path) -> list[str]:
+        """Arguments of the program, with the shared settings.
+
+        Args:
+            yaml_file: the training's configuration file, where it runs.
+        """
+        data = self.preprocessing_settings()
+        data |= {key: str(path) for key, path in self.directories().items()}
         if self.psd_length is not None:
             data["psd_length"] = self.psd_length
         return [
-            *(sys.executable, "-m", *self.program),
-            *("--config", str(self.yaml_file())),
+            *("-m", *self.program),
+            *("--config", str(yaml_file)),
             *("--run_dir", str(self.run_directory)),
             *("--seed_everything", str(self.seed)),
             *(f"--data.{key}={_yaml(value)}" for key, value in data.items()),
             *self.outer_arguments(),
         ]
 
+    def command(self) -> list[str]:
+        """The command that trains."""
+        self.check_strays()
+        return [sys.executable, *self.arguments(self.yaml_file())]
+
     def outer_arguments(self) -> list[str]:
         """Arguments of where the training runs and where it is shown."""
-        arguments = []
-        if self.gpus:
-            count = len(devices.names(self.gpus))
-            arguments.append("--trainer.accelerator=gpu")
-            arguments.append(f"--trainer.devices={count}")
-        wandb = sections.wandb()
-        if self.use_wandb or wandb.enabled:
-            arguments.append(f"--wandb={_yaml(wandb.settings())}")
-        return arguments
+        return [*self.device_arguments(), *self.wandb_arguments()]
+
+    def device_arguments(self) -> list[str]:
+        """What the training computes on."""
+        if not self.gpus:
+            return []
+        return _gpu_arguments(len(devices.names(self.gpus)))
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether the training is shown in Weights & Biases."""
+        return self.use_wandb or sections.wandb().enabled
+
+    def wandb_arguments(self) -> list[str]:
+        """Where the training is shown."""
+        if not self.is_shown:
+            return []
+        return [f"--wandb={_yaml(sections.wandb().settings())}"]
 
     def run(self) -> None:
         """Run the command.
@@ -204,6 +232,10 @@ class TrainLocal(PreprocessingParameters, AframeTask):
 
 
 DEFAULT_YAML = config.ROOT / "projects" / "train" / "configs" / "bbh.yaml"
+
+
+def _gpu_arguments(count: int) -> list[str]:
+    return ["--trainer.accelerator=gpu", f"--trainer.devices={count}"]
 
 
 def _yaml(value: Any) -> str:
