@@ -7,7 +7,7 @@ line of dashes, the exit code and the command after each.
 import shlex
 import sys
 
-ALLOWED = {"aframe", "conventions"}
+ALLOWED = {"aframe", "conventions", "storage"}
 BLOCKED = {
     *("torch", "numpy", "h5py", "gwpy", "lightning", "scipy", "astropy"),
     *("bilby", "lal", "ml4gw", "tritonclient", "matplotlib", "bokeh", "ray"),

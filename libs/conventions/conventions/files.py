@@ -37,11 +37,17 @@ def _is_alive(pid: int) -> bool:
 
 
 @contextmanager
-def _scratch(path: Path) -> Iterator[Path]:
+def scratch_beside(path: Path) -> Iterator[Path]:
     """Make a directory beside a target, and remove those of the dead.
 
     Its name holds this machine's name and the process, by which a later
     writer of the same target knows what a killed process left behind.
+
+    Args:
+        path: the target; the directory that holds it is made.
+
+    Yields:
+        The directory, which is removed in the end.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     owner = f".{path.name}.{socket.gethostname()}."
@@ -100,7 +106,7 @@ def complete(path: str | os.PathLike[str]) -> Iterator[Path]:
         FileNotFoundError: if the body did not write the temporary file.
     """
     path = Path(path)
-    with _scratch(path) as scratch:
+    with scratch_beside(path) as scratch:
         temporary = scratch / path.name
         yield temporary
         _sync(temporary)
@@ -125,7 +131,7 @@ def complete_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
         The temporary directory, empty.
     """
     path = Path(path)
-    with _scratch(path) as scratch:
+    with scratch_beside(path) as scratch:
         temporary = scratch / path.name
         temporary.mkdir()
         yield temporary
