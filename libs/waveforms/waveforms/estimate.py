@@ -25,7 +25,7 @@ INSPIRAL_SLOPE = -7 / 3
 class SnrEstimate:
     """Estimates ifo SNRs without making a time series.
 
-    The power |h(f)|^2 of a detector response is a smooth function of
+    The power ``|h(f)|^2`` of a detector response is a smooth function of
     frequency, unlike the PSD. It is evaluated every hertz and interpolated:
     linearly, after division by f^(-7/3). The sum over the PSD's own
     frequencies then is a fixed linear map of the coarse values, so that

@@ -44,7 +44,7 @@ def ifo_snrs(
 ) -> np.ndarray:
     """Optimal SNR of each response in its interferometer.
 
-    rho^2 = 4 sum_f |h(f)|^2 / S(f) df from highpass to lowpass.
+    ``rho^2 = 4 sum_f |h(f)|^2 / S(f) df`` from highpass to lowpass.
 
     Args:
         responses: strain of shape (..., ifo, time).

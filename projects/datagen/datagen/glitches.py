@@ -236,7 +236,7 @@ def optimal_snr(
     sample_rate: float,
     minimum_frequency: float,
 ) -> float:
-    """Optimal SNR of a signal: rho^2 = 4 sum |h(f)|^2 / S(f) df.
+    """Optimal SNR of a signal: ``rho^2 = 4 sum |h(f)|^2 / S(f) df``.
 
     Args:
         signal: strain, shape ``(time,)``.
