@@ -12,6 +12,7 @@ from law.util import flatten
 import aframe.sandbox  # noqa: F401 (law finds a sandbox among known classes)
 from aframe import (
     config,
+    forwarding,
     freshness,
     interrupts,
     lifeline,
@@ -161,6 +162,11 @@ class AframeTask(ExecutionParameters, law.SandboxTask):
         name = Path(self.image or f"{self.project}.sif")
         return name if name.is_absolute() else config.container_root() / name
 
+    @property
+    def needs_gpus(self) -> bool:
+        """Whether a container is given the GPUs of its machine."""
+        return bool(self.gpus)
+
     def sandbox_pre_run(self) -> None:
         """Look for the image, now that the task is about to run.
 
@@ -175,7 +181,7 @@ class AframeTask(ExecutionParameters, law.SandboxTask):
 
     def sandbox_env(self, env: dict[str, str]) -> dict[str, str]:
         """Environment variables of a container, beside law's own."""
-        forwarded = config.forwarded_environment()
+        forwarded = forwarding.environment()
         if self.gpus:
             forwarded["CUDA_VISIBLE_DEVICES"] = self.gpus
         if self.dev:
@@ -190,8 +196,7 @@ class AframeTask(ExecutionParameters, law.SandboxTask):
 
     def sandbox_directories(self) -> list[Path]:
         """Directories of the host that a container needs."""
-        directories = config.forwarded_directories()
-        directories += self._given_directories()
+        directories = self._given_directories()
         if self.dev:
             directories.append(config.ROOT)
         return directories
@@ -204,19 +209,16 @@ class AframeTask(ExecutionParameters, law.SandboxTask):
             seen.add(task.task_id)
             for name, param in task.get_params():
                 path = getattr(task, name)
-                if isinstance(param, PathParameter) and path is not None:
-                    found.add(_nearest_directory(path))
+                if not isinstance(param, PathParameter) or path is None:
+                    continue
+                if forwarding.is_local(path):
+                    found.add(forwarding.nearest_directory(path))
             pending += [
                 other
                 for other in flatten(task.requires())
                 if other.task_id not in seen
             ]
-        return sorted(found - {Path("/")})
-
-
-def _nearest_directory(path: Path) -> Path:
-    """The path, if it is a directory, or the first above it that is."""
-    return next(place for place in (path, *path.parents) if place.is_dir())
+        return sorted(found)
 
 
 @AframeTask.event_handler(luigi.Event.START)

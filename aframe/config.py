@@ -7,6 +7,7 @@ only where it is needed: a file can be checked before that.
 
 import os
 import re
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +35,7 @@ DIRECTORY_VARIABLES = {
 
 VARIABLES = (
     *DIRECTORY_VARIABLES.values(),
+    "AFRAME_CONTAINER_ERROR",
     "AFRAME_CONTAINER_ROOT",
     "AFRAME_SANDBOX",
     "AFRAME_TRITON_ROOT",
@@ -51,13 +53,10 @@ JOB_VARIABLES = (
 )
 """Environment variables that every job sees, where they are set."""
 
-WANDB_VARIABLES = (
-    *("WANDB_API_KEY", "WANDB_BASE_URL", "WANDB_MODE"),
-    *("WANDB_ENTITY", "WANDB_PROJECT"),
-)
-"""Environment variables of Weights & Biases that a container sees."""
-
 SANDBOXES = ("local", "apptainer")
+
+GPU_DRIVER = Path("/dev/nvidiactl")
+"""There where the driver of NVIDIA's GPUs is loaded."""
 
 _RUN = uuid4().hex
 
@@ -213,21 +212,25 @@ def require_image(image: Path) -> None:
     """
     if image.is_file():
         return
-    project = ROOT / "projects" / image.stem
-    if (project / "apptainer.def").is_file():
+    if (ROOT / "projects" / image.stem / "apptainer.def").is_file():
         raise UserError(
             f"no container image {image}: build it with\n"
             f"  build-containers {image.stem} --container-root {image.parent}"
-        )
-    if project.is_dir():
-        raise UserError(
-            f"no container image {image}: the project {image.stem} has no "
-            "image yet; run its tasks with sandbox = local"
         )
     raise UserError(
         f"no container image {image}: give one that is there, or run the "
         "task with sandbox = local"
     )
+
+
+def build_directory() -> Path:
+    """Where container images are put together, which takes much space.
+
+    Returns:
+        ``APPTAINER_TMPDIR``, otherwise the system's temporary directory.
+    """
+    given = os.environ.get("APPTAINER_TMPDIR")
+    return absolute(given or tempfile.gettempdir())
 
 
 def triton_root() -> Path:
@@ -275,9 +278,25 @@ def expand(text: str) -> str:
     return os.path.expandvars(Path(text).expanduser())
 
 
+def error_file() -> Path | None:
+    """Where a task in a container leaves its user's mistake.
+
+    Returns:
+        ``AFRAME_CONTAINER_ERROR``, which the sandbox sets; None elsewhere.
+    """
+    value = os.environ.get("AFRAME_CONTAINER_ERROR")
+    return Path(value) if value else None
+
+
 def process_environment() -> dict[str, str]:
     """The environment of this process."""
     return dict(os.environ)
+
+
+def shows_gpus() -> bool:
+    """Whether CUDA finds a GPU on this machine."""
+    there = GPU_DRIVER.exists()
+    return there and os.environ.get("CUDA_VISIBLE_DEVICES") not in ("", "-1")
 
 
 @contextmanager
@@ -305,25 +324,6 @@ def run_id() -> str:
     their containers, and another one in each job of a batch system.
     """
     return os.environ.get("AFRAME_RUN") or _RUN
-
-
-def forwarded_environment() -> dict[str, str]:
-    """What a container sees of this process's environment.
-
-    Returns:
-        All ``AFRAME_*`` variables, ``TMPDIR``, ``CUDA_VISIBLE_DEVICES`` and
-        W&B's where set, ``LAW_CONFIG_FILE`` as an absolute path, and which
-        run it belongs to.
-    """
-    env = {k: v for k, v in os.environ.items() if k.startswith("AFRAME_")}
-    env["AFRAME_RUN"] = run_id()
-    for name in ("TMPDIR", "CUDA_VISIBLE_DEVICES", *WANDB_VARIABLES):
-        if name in os.environ:
-            env[name] = os.environ[name]
-    file = config_file()
-    if file is not None:
-        env["LAW_CONFIG_FILE"] = str(file)
-    return env
 
 
 def job_variables() -> list[str]:
@@ -361,19 +361,3 @@ def job_settings() -> dict[str, str]:
     if file is not None:
         settings["LAW_CONFIG_FILE"] = str(file.absolute())
     return settings
-
-
-def forwarded_directories() -> list[Path]:
-    """Directories that a container needs: those of the run and its config.
-
-    Returns:
-        The existing ones among the directories of :class:`paths`, the
-        configuration file's directory and ``TMPDIR``.
-    """
-    found = [paths().directory(name) for name in DIRECTORY_VARIABLES]
-    if "TMPDIR" in os.environ:
-        found.append(Path(os.environ["TMPDIR"]))
-    file = config_file()
-    if file is not None:
-        found.append(file.parent)
-    return [path for path in found if path.is_dir()]

@@ -1,169 +1,108 @@
 """``build-containers``: one Apptainer image per project."""
 
 import argparse
-import hashlib
-import json
-import subprocess
+import shlex
+import shutil
 import sys
 import time
-import tomllib
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
+from subprocess import Popen
 
 from conventions.errors import UserError, exit_on_user_error
-from conventions.files import complete
 
-from aframe import config
+from aframe import config, images, interrupts
+from aframe.images import Image
 
-ROOT = Path(__file__).parents[1]
+POLL_SECONDS = 0.5
+SAY_SECONDS = 30.0
+"""A build whose step does not change is mentioned that often."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Build:
-    """What one image is built from and what says that it is up to date.
+    """The build of one image, under way or at its end.
 
     Attributes:
-        project: name of the folder under ``projects``.
-        image: the image's path.
-        arguments: values for the definition file's ``%arguments``.
+        image: that is built.
+        process: that builds it.
+        stack: keeps what the build needs until it is closed.
+        began: monotonic clock, s.
+        step: what was last said of it.
+        said: when, monotonic clock, s.
+        outcome: empty while it is under way.
+        seconds: that it took, at its end.
     """
 
-    project: str
-    image: Path
-    arguments: dict[str, str]
+    image: Image
+    process: Popen | None = None
+    stack: ExitStack = field(default_factory=ExitStack)
+    began: float = field(default_factory=time.monotonic)
+    step: str = ""
+    said: float = 0.0
+    outcome: str = ""
+    seconds: float = 0.0
 
-    @property
-    def definition(self) -> Path:
-        """The Apptainer definition file, relative to the root."""
-        return Path("projects", self.project, "apptainer.def")
+    def start(self) -> None:
+        """Begin."""
+        self.process = self.stack.enter_context(images.building(self.image))
 
-    @property
-    def log(self) -> Path:
-        """Where the output of the build goes."""
-        return self.image.with_suffix(".log")
+    def look(self) -> None:
+        """Say what it does, now and then, and note its end."""
+        now = time.monotonic()
+        self.seconds = now - self.began
+        if self.process.poll() is not None:
+            try:
+                self.stack.close()
+                self.outcome = "built"
+            except UserError as error:
+                self.outcome = "failed"
+                sys.stderr.write(f"{error}\n")
+            self.say(self.outcome)
+            return
+        step = self.image.step()
+        if step != self.step or now - self.said > SAY_SECONDS:
+            self.step, self.said = step, now
+            self.say(step)
 
-    def is_current(self) -> bool:
-        """Whether the image exists and was built from lock, code and base."""
-        if not self.image.exists():
-            return False
-        labels = read_labels(self.image)
-        return all(
-            labels.get(f"org.aframe.{name}") == self.arguments[name]
-            for name in ("lock", "source", "base", "extras")
-            if name in self.arguments
-        )
+    def say(self, what: str) -> None:
+        """Write a line about it."""
+        name = self.image.project
+        sys.stdout.write(f"{name:8} {self.seconds:5.0f} s  {what}\n")
+        sys.stdout.flush()
 
 
-def projects_with_images() -> list[str]:
-    """Names of the projects that have a definition file."""
-    return sorted(
-        path.parent.name for path in ROOT.glob("projects/*/apptainer.def")
-    )
-
-
-def checksum(paths: Iterable[Path]) -> str:
-    """SHA-256 of files, their names included.
+def build(todo: Sequence[Image], max_workers: int) -> list[Build]:
+    """Build images, several at the same time.
 
     Args:
-        paths: files below the repository's root.
+        todo: what to build.
+        max_workers: how many at once.
 
     Returns:
-        The hexadecimal digest.
+        How each build ended, in the same order.
     """
-    digest = hashlib.sha256()
-    for path in sorted(paths):
-        content = hashlib.sha256(path.read_bytes()).hexdigest()
-        digest.update(f"{path.relative_to(ROOT)} {content}\n".encode())
-    return digest.hexdigest()
-
-
-def lock_checksum(project: str) -> str:
-    """SHA-256 of a project's lock.
-
-    Args:
-        project: name of the folder under ``projects``.
-    """
-    return checksum([ROOT / "projects" / project / "poetry.lock"])
-
-
-def source_checksum(project: str) -> str:
-    """SHA-256 of the code that goes into an image, and of its definition.
-
-    Args:
-        project: name of the folder under ``projects``.
-    """
-    folder = ROOT / "projects" / project
-    packages = [ROOT / "aframe", *(ROOT / "libs").glob("*"), folder]
-    files = [path for top in packages for path in top.rglob("*.py")]
-    files += [top / "pyproject.toml" for top in (ROOT, *packages[1:])]
-    return checksum([*files, folder / "apptainer.def"])
-
-
-def read_labels(image: Path) -> dict[str, str]:
-    """Labels of an image.
-
-    Args:
-        image: path of a ``.sif`` file.
-
-    Returns:
-        Label names and values.
-
-    Raises:
-        UserError: if Apptainer cannot read the image.
-    """
-    result = subprocess.run(
-        ["apptainer", "inspect", "--json", "--labels", str(image)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if result.returncode:
-        raise UserError(f"{image}: not an image: {result.stderr.strip()}")
-    return json.loads(result.stdout)["data"]["attributes"]["labels"]
-
-
-def build(item: Build) -> None:
-    """Build one image, complete or not at all.
-
-    Args:
-        item: what to build. Its output goes to ``item.log``.
-
-    Raises:
-        UserError: if the build fails; the message ends with the log's
-            last lines and the command that tries again.
-    """
-    item.image.parent.mkdir(parents=True, exist_ok=True)
-    command = ["apptainer", "build", "--fakeroot"]
-    for name, value in item.arguments.items():
-        command += ["--build-arg", f"{name}={value}"]
-    with complete(item.image) as temporary:
-        with item.log.open("w") as log:
-            result = subprocess.run(
-                [*command, str(temporary), str(item.definition)],
-                cwd=ROOT,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                check=False,
-            )
-        if result.returncode:
-            raise _failed(item)
-
-
-def _failed(item: Build) -> UserError:
-    tail = item.log.read_text().splitlines()[-15:]
-    return UserError(
-        f"building {item.image} failed; the end of {item.log}:\n"
-        + "\n".join(f"  {line}" for line in tail)
-        + f"\ntry again with: build-containers {item.project}"
-        f" --container-root {item.image.parent}"
-    )
+    waiting, builds = list(todo), []
+    with ExitStack() as stack:
+        while waiting or not all(item.outcome for item in builds):
+            running = [item for item in builds if not item.outcome]
+            if waiting and len(running) < max_workers:
+                item = Build(waiting.pop(0))
+                # Ends the build if this block is left early.
+                stack.push(item.stack)
+                item.start()
+                builds.append(item)
+                continue
+            time.sleep(POLL_SECONDS)
+            for item in running:
+                item.look()
+    return builds
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    available = projects_with_images()
+    available = images.projects_with_images()
     parser = argparse.ArgumentParser(
         prog="build-containers", description=__doc__
     )
@@ -185,8 +124,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--extras",
-        help="extras of the project to install too, such as torch for "
-        "infer's engine = direct",
+        help="extras of the project to install in place of those of its "
+        "definition, such as torch for infer's engine = direct",
     )
     parser.add_argument(
         "--max-workers",
@@ -206,109 +145,76 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
             f"no definition of an image for {', '.join(unknown)};"
             f" there is one for {', '.join(available)}"
         )
+    if arguments.max_workers < 1:
+        raise UserError(
+            f"--max-workers: {arguments.max_workers} is not 1 or more"
+        )
+    if shutil.which("apptainer") is None:
+        raise UserError("apptainer is not on PATH: install it to build images")
     arguments.projects = arguments.projects or available
     if arguments.container_root is None:
         arguments.container_root = config.directory("AFRAME_CONTAINER_ROOT")
     return arguments
 
 
-def _base_arguments(base: str | None) -> dict[str, str]:
-    if base is None:
-        return {}
-    if not base.endswith(".sif"):
-        return {"base": base}
-    if not Path(base).is_file():
-        raise UserError(f"--base {base}: no such image")
-    path = str(Path(base).resolve())
-    return {"bootstrap": "localimage", "base": path}
-
-
-def _revision() -> str:
-    result = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return result.stdout.strip() or "unknown"
-
-
-def plan(
-    projects: Sequence[str],
-    container_root: Path,
-    base: str | None,
-    extras: str | None = None,
-) -> list[Build]:
-    """Say what has to be built for the given projects.
+def table(planned: Sequence[Image], builds: Sequence[Build]) -> str:
+    """How each project ended, one line each.
 
     Args:
-        projects: names of folders under ``projects``.
-        container_root: where the images go.
-        base: base image that replaces the definitions', or None.
-        extras: of the projects, to install too; separated by blanks.
-
-    Returns:
-        One :class:`Build` per project.
-
-    Raises:
-        UserError: if ``base`` names an image file that does not exist.
+        planned: all images.
+        builds: those that were built.
     """
-    common = _base_arguments(base) | {"extras": extras or "none"}
-    revision = _revision()
-    builds = []
-    for project in projects:
-        pyproject = ROOT / "projects" / project / "pyproject.toml"
-        version = tomllib.loads(pyproject.read_text())["project"]["version"]
-        builds.append(
-            Build(
-                project=project,
-                image=container_root.resolve() / f"{project}.sif",
-                arguments={
-                    "version": version,
-                    "revision": revision,
-                    "lock": lock_checksum(project),
-                    "source": source_checksum(project),
-                    **common,
-                },
-            )
-        )
-    return builds
+    done = {item.image.project: item for item in builds}
+    form = "{:8} {:10} {:>8} {:>7}  {}".format
+    lines = [form("project", "result", "size", "time", "image or log")]
+    for image in planned:
+        item = done.get(image.project)
+        result = item.outcome if item else "up to date"
+        took = f"{item.seconds:.0f} s" if item else ""
+        size, place = "", image.log
+        if result != "failed":
+            size = f"{image.path.stat().st_size / 1e6:.0f} MB"
+            place = image.path
+        lines.append(form(image.project, result, size, took, place))
+    return "\n".join(lines)
+
+
+def again(arguments: argparse.Namespace, projects: Sequence[str]) -> str:
+    """The command that builds projects as the given arguments say.
+
+    Args:
+        arguments: of this call.
+        projects: to build.
+    """
+    command = ["build-containers", *projects]
+    for name in ("container_root", "base", "extras", "max_workers"):
+        value = getattr(arguments, name)
+        if value not in (None, 1):
+            command += [f"--{name.replace('_', '-')}", str(value)]
+    return shlex.join(command)
 
 
 @exit_on_user_error()
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run ``build-containers``."""
+    """Run ``build-containers``.
+
+    Raises:
+        SystemExit: with code 2, if an image could not be built.
+    """
+    interrupts.end_in_order()
     arguments = _parse(argv)
-    builds = plan(
+    planned = images.plan(
         arguments.projects,
         arguments.container_root,
         arguments.base,
         arguments.extras,
     )
-    todo = [b for b in builds if arguments.force or not b.is_current()]
-    for item in builds:
-        if item not in todo:
-            sys.stdout.write(f"{item.image} is up to date\n")
-    failures = []
-    began = time.monotonic()
-    with ThreadPoolExecutor(arguments.max_workers) as pool:
-        running = {}
-        for item in todo:
-            sys.stdout.write(f"building {item.image}, log {item.log}\n")
-            sys.stdout.flush()
-            running[pool.submit(build, item)] = item
-        for future in as_completed(running):
-            item = running[future]
-            try:
-                future.result()
-            except UserError as error:
-                failures.append(str(error))
-                continue
-            megabytes = item.image.stat().st_size / 1e6
-            seconds = time.monotonic() - began
-            sys.stdout.write(
-                f"built {item.image}, {megabytes:.0f} MB, {seconds:.0f} s\n"
-            )
-    if failures:
-        raise UserError("\n".join(failures))
+    todo = [i for i in planned if arguments.force or not i.is_current()]
+    builds = build(todo, arguments.max_workers)
+    sys.stdout.write(f"{table(planned, builds)}\n")
+    failed = [b.image.project for b in builds if b.outcome == "failed"]
+    if failed:
+        raise UserError(
+            f"not built: {', '.join(failed)}; try again with\n"
+            f"  {again(arguments, failed)}"
+        )

@@ -34,6 +34,11 @@ def end_with(parent: int) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
+def tied() -> list[str]:
+    """How a command begins that ends when this process does."""
+    return [sys.executable, "-I", __file__, str(os.getpid())]
+
+
 if __name__ == "__main__":
     end_with(int(sys.argv[1]))
     os.execvp(sys.argv[2], sys.argv[2:])

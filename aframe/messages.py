@@ -7,6 +7,8 @@ import sys
 import law
 from conventions.errors import UserError
 
+from aframe import config
+
 _TRACE = re.compile(
     r"Traceback \(most recent call last\):\n.*?^([\w.]+): (.*)",
     re.DOTALL | re.MULTILINE,
@@ -30,11 +32,18 @@ def _names_user_error(name: str) -> bool:
 
 
 class UserErrorFilter(logging.Filter):
-    """Shows a user's mistake as its message; bugs keep their traceback."""
+    """Shows a user's mistake as its message; bugs keep their traceback.
+
+    In a container the message is left to the law outside, which shows it.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Shorten the record of a :class:`UserError`; keep every record."""
+        """Shorten the record of a :class:`UserError`, or leave it outside."""
         error = _user_error(record.exc_info[1]) if record.exc_info else None
+        outside = config.error_file()
+        if error is not None and outside is not None:
+            outside.write_text(str(error))
+            return False
         if error is not None:
             record.exc_info = record.exc_text = None
             record.msg, record.args = str(error), ()

@@ -1,20 +1,21 @@
 """The container sandbox: a task's ``run`` inside an Apptainer image."""
 
+import csv
+import io
 import shlex
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import law
+from conventions.errors import UserError
 from law.task.proxy import ProxyCommand
-from law.util import interruptable_popen
 
-from aframe import config
-
-#: Places of shared software and data at observatories' clusters, bound
-#: where they exist.
-SITE_DIRECTORIES = ("/cvmfs", "/archive", "/hdfs", "/ceph", "/scratch")
+from aframe import config, forwarding, lifeline
+from aframe.forwarding import Mount
 
 # law looks for names of staging directories in a section of the sandbox's own;
 # nothing is staged.
@@ -22,20 +23,25 @@ law.config.update(
     {"apptainer_sandbox": {"stagein_dir_name": "", "stageout_dir_name": ""}}
 )
 
+# Apptainer hands these on to any container.
+_FOREIGN = ("APPTAINERENV_", "SINGULARITYENV_")
+
 
 class ApptainerSandbox(law.Sandbox):
     """Runs a task with ``apptainer exec IMAGE law run ...``.
 
     The name of the sandbox is the image's path. The container starts with a
     clean environment into which only law's own variables and those of
-    :func:`aframe.config.forwarded_environment` go. They travel in the
-    environment of the ``apptainer`` process, never on a command line.
-    Directories are bound under their own paths, so that paths mean the same
-    inside and outside.
+    :func:`aframe.forwarding.environment` go. They travel in the environment
+    of the ``apptainer`` process, never on a command line. Directories are
+    bound under their own paths, so that paths mean the same inside and
+    outside. The home is an empty directory that goes with the container.
     """
 
     sandbox_type = "apptainer"
     config_section_prefix = "apptainer"
+
+    _home: tempfile.TemporaryDirectory | None = None
 
     @property
     def image(self) -> Path:
@@ -46,6 +52,17 @@ class ApptainerSandbox(law.Sandbox):
     def env_cache_key(self) -> str:
         """Part of law's key for its cache of environments."""
         return self.name
+
+    @property
+    def home(self) -> Path:
+        """The container's home, also where it leaves a user's mistake."""
+        if self._home is None:
+            place = forwarding.scratch_directory()
+            place.mkdir(parents=True, exist_ok=True)
+            self._home = tempfile.TemporaryDirectory(
+                prefix="aframe-container-", dir=place
+            )
+        return Path(self._home.name)
 
     def create_env(self) -> dict[str, str]:
         """Environment by which law evaluates the task's targets.
@@ -82,25 +99,27 @@ class ApptainerSandbox(law.Sandbox):
 
         Returns:
             The command; :meth:`run` gives it its environment.
+
+        Raises:
+            UserError: if Apptainer is not there.
         """
+        if shutil.which("apptainer") is None:
+            raise UserError(
+                "sandbox = apptainer needs apptainer on PATH: install it, or "
+                "run with sandbox = local"
+            )
         proxy_cmd.add_arg("--local-scheduler", "True", overwrite=True)
-        command = ["apptainer", "exec", "--cleanenv", "--no-home"]
-        command += ["--pwd", str(Path.cwd())]
-        if self.task.gpus:
+        # Without evaluation, a variable has the same value on both sides.
+        command = ["apptainer", "exec", "--cleanenv", "--no-eval"]
+        command += ["--no-mount", "cwd", "--home", str(self.home)]
+        here = Path.cwd()
+        command += ["--pwd", str(here if Mount(here).is_possible else "/")]
+        if self.task.needs_gpus:
             command.append("--nv")
-        for path in self._binds():
-            command += ["--bind", str(path)]
+        for mount in forwarding.mounts(self.task.sandbox_directories()):
+            command += ["--mount", _mount_option(mount)]
         command.append(str(self.image))
         return f"{shlex.join(command)} {proxy_cmd.build()}"
-
-    def _binds(self) -> list[Path]:
-        wanted = [Path(p) for p in SITE_DIRECTORIES if Path(p).is_dir()]
-        wanted += [Path.cwd(), *self.task.sandbox_directories()]
-        unique: list[Path] = []
-        for path in wanted:
-            if path not in unique:
-                unique.append(path)
-        return unique
 
     def run(
         self,
@@ -108,7 +127,7 @@ class ApptainerSandbox(law.Sandbox):
         stdout: Any = None,
         stderr: Any = None,
     ) -> tuple[int, str | None, str | None]:
-        """Run the command; Ctrl-C reaches the container.
+        """Run the command in a container that ends when this process does.
 
         Args:
             cmd: what :meth:`cmd` returned.
@@ -116,18 +135,56 @@ class ApptainerSandbox(law.Sandbox):
             stderr: file of the errors, default the caller's.
 
         Returns:
-            Exit code, and output and errors where they were piped.
+            Exit code, which is 0, and None twice.
+
+        Raises:
+            UserError: the one that was raised in the container, otherwise
+                one that says how it ended.
         """
-        env = config.process_environment() | {
-            f"APPTAINERENV_{name}": value
-            for name, value in self._get_env().items()
-        }
-        return interruptable_popen(
-            cmd,
-            shell=True,
-            executable="/bin/bash",
+        error = self.home / "error.txt"
+        inside = self._get_env() | {"AFRAME_CONTAINER_ERROR": str(error)}
+        env = {
+            name: value
+            for name, value in config.process_environment().items()
+            if not name.startswith(_FOREIGN)
+        } | {f"APPTAINERENV_{name}": value for name, value in inside.items()}
+        process = subprocess.Popen(
+            [*lifeline.tied(), *shlex.split(cmd)],
             stdin=subprocess.DEVNULL,
             stdout=stdout or sys.stdout,
             stderr=stderr or sys.stderr,
             env=env,
         )
+        try:
+            code = process.wait()
+            message = error.read_text() if error.exists() else ""
+        finally:
+            # At an interruption, the container ends before this process.
+            process.terminate()
+            process.wait()
+            self._home.cleanup()
+            self._home = None
+        if code:
+            raise UserError(message or self._how_it_ended(code))
+        return code, None, None
+
+    def _how_it_ended(self, code: int) -> str:
+        signal = -code if code < 0 else code - 128
+        how = f"ended by signal {signal}" if signal > 0 else f"code {code}"
+        return (
+            f"{self.task.task_family} failed in a container of {self.image} "
+            f"({how}): what it said is above"
+        )
+
+
+def _mount_option(mount: Mount) -> str:
+    """The option of a mount, for a path with any characters."""
+    fields = [
+        "type=bind",
+        f"source={mount.path}",
+        f"destination={mount.path}",
+        *["ro"] * mount.read_only,
+    ]
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(fields)
+    return line.getvalue()

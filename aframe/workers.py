@@ -1,6 +1,5 @@
 """A task in a law process of its own, with workers of its own."""
 
-import os
 import shlex
 import subprocess
 import sys
@@ -34,7 +33,7 @@ def run(task: law.Task, workers: int) -> bool:
     )
     command.add_arg("--workers", str(workers))
     command.add_arg("--local-scheduler", "True")
-    tied = [sys.executable, "-I", lifeline.__file__, str(os.getpid())]
+    tied = lifeline.tied()
     process = subprocess.Popen([*tied, *shlex.split(command.build())])
     try:
         return process.wait() == 0

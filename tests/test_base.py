@@ -1,6 +1,5 @@
 """Where tasks run, and what they hand on to each other."""
 
-from pathlib import Path
 from typing import ClassVar
 
 import luigi
@@ -160,7 +159,6 @@ def test_a_container_sees_what_parameters_name(tmp_path):
     task = ToyLast(config=tmp_path / "file")
     found = task.sandbox_directories()
     assert {tmp_path, tmp_path / "there"} <= set(found)
-    assert Path("/") not in found
 
 
 def test_a_missing_image_is_an_error_when_running(law, tmp_path):
@@ -175,8 +173,7 @@ def test_a_missing_image_is_an_error_when_running(law, tmp_path):
     assert result.returncode
     assert "Traceback" not in result.stderr
     assert f"{tmp_path}/images/datagen.sif" in result.stderr
-    assert "datagen has no image yet" in result.stderr
-    assert "sandbox = local" in result.stderr
+    assert "build-containers datagen" in result.stderr
 
 
 def test_the_graph_of_requirements():

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import luigi
 import pytest
 
-from aframe import config, targets
+from aframe import forwarding, targets
 from aframe.tasks import TrainLocal
 
 SETTINGS = {
