@@ -165,7 +165,6 @@ class _Watcher(threading.Thread):
     def __init__(self, address: str, file: TextIO, interval: float) -> None:
         super().__init__(daemon=True)
         self.statistics = Statistics()
-        self._address = address
         self._client = triton.InferenceServerClient(
             address, channel_args=CHANNEL
         )
@@ -185,7 +184,7 @@ class _Watcher(threading.Thread):
             self.look()
 
     def stop(self) -> None:
-        """Stop, after a last look."""
+        """Stop, after a last look, and close the file."""
         self._stopped.set()
         self.join()
         # A channel to a server just started again may take a moment.
@@ -193,9 +192,13 @@ class _Watcher(threading.Thread):
         while not self.look() and time.monotonic() < deadline:
             time.sleep(0.2)
         self._client.close()
+        try:
+            self._file.close()
+        except OSError as error:
+            self._warn(error)
 
     def look(self) -> bool:
-        """Ask once; nothing that happens here may end the run.
+        """Ask once; a server or a disk that fails does not end the run.
 
         Returns:
             Whether the server answered.
@@ -211,9 +214,12 @@ class _Watcher(threading.Thread):
             # It is being started again, perhaps.
             self.statistics.unanswered += 1
             return False
-        except Exception:
-            logger.exception("statistics of %s are lost", self._address)
+        except OSError as error:
+            self._warn(error)
         return True
+
+    def _warn(self, error: OSError) -> None:
+        logger.warning("%s lacks statistics: %s", self._file.name, error)
 
     def _count_instances(
         self,
@@ -283,12 +289,11 @@ def monitor(
         The sums, complete when the block has ended.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="") as file:
-        watcher = _Watcher(address, file, interval)
-        # What the server has done for others before does not count.
-        watcher.look()
-        watcher.start()
-        try:
-            yield watcher.statistics
-        finally:
-            watcher.stop()
+    watcher = _Watcher(address, path.open("w", newline=""), interval)
+    # What the server has done for others before does not count.
+    watcher.look()
+    watcher.start()
+    try:
+        yield watcher.statistics
+    finally:
+        watcher.stop()

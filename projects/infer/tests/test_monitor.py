@@ -1,6 +1,7 @@
 """The server's own statistics, written while it works."""
 
 import csv
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -44,6 +45,17 @@ def test_no_server_fails_nothing(tmp_path):
         pass
     assert statistics.unanswered >= 1
     assert "nothing was asked" in statistics.summary
+
+
+def test_a_full_disk_fails_nothing(tiny, address, manifest, caplog):
+    slide = ArraySlide(tiny.noise(60.0)[None])
+    with (
+        TritonEngine(address, manifest) as engine,
+        monitor(address, Path("/dev/full"), 60.0) as statistics,
+    ):
+        list(engine.evaluate([slide]))
+    assert statistics.models["aframe"].requests == 15
+    assert "/dev/full lacks statistics: [Errno 28] No space" in caplog.text
 
 
 def test_exception_is_not_held_up(address, tmp_path):
