@@ -23,6 +23,7 @@ from pathlib import Path
 
 import onnxruntime
 import torch
+from architectures.norm import GroupNorm
 from architectures.supervised import (
     SupervisedTimeDomainNarrowResNet,
     SupervisedTimeDomainResNet,
@@ -50,16 +51,11 @@ def replaced(
     return module
 
 
-def native_norm(norm: GroupNorm1D) -> nn.GroupNorm:
-    """Torch's group normalisation, one kernel, for ml4gw's of several."""
-    native = nn.GroupNorm(norm.num_groups, norm.num_channels, norm.eps)
-    native.load_state_dict(
-        {
-            "weight": norm.weight.detach().flatten(),
-            "bias": norm.bias.detach().flatten(),
-        }
-    )
-    return native
+def separate_norm(norm: GroupNorm) -> GroupNorm1D:
+    """ml4gw's group normalisation, of several operations, for ours of one."""
+    separate = GroupNorm1D(norm.num_channels, norm.num_groups, norm.eps)
+    separate.load_state_dict(norm.state_dict())
+    return separate
 
 
 class _Flat(nn.Module):
@@ -130,9 +126,9 @@ def variants(network: nn.Module, X: Tensor) -> dict[str, Function]:
         ),
         "bf16": lambda batch: half(batch.bfloat16()).float(),
     }
-    if any(isinstance(one, GroupNorm1D) for one in network.modules()):
-        native = replaced(network, GroupNorm1D, native_norm)
-        found["torch's own group normalisation"] = trace(native, X)
+    if any(isinstance(one, GroupNorm) for one in network.modules()):
+        separate = replaced(network, GroupNorm, separate_norm)
+        found["ml4gw's group normalisation"] = trace(separate, X)
     if X.device.type == "cpu":
         found["ONNX Runtime"] = through_onnxruntime(network, X)
     else:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from functools import partial
 
 from ml4gw.nn.autoencoder.convolutional import ConvBlock
-from ml4gw.nn.norm import GroupNorm1D
 from torch import Tensor, nn
 
 from architectures import arguments
+from architectures.norm import GroupNorm
 
 
 class Level(ConvBlock):
@@ -42,7 +42,7 @@ class Level(ConvBlock):
             kernel_size,
             stride,
             groups=num_ifos,
-            norm=partial(GroupNorm1D, num_groups=num_ifos),
+            norm=partial(GroupNorm, num_groups=num_ifos),
             output_activation=nn.Identity if outermost else None,
         )
         if outermost:

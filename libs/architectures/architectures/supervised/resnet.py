@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from functools import partial
 from typing import ClassVar
 
-from ml4gw.nn.norm import GroupNorm1D, GroupNorm2D
+from ml4gw.nn.norm import GroupNorm2D
 from ml4gw.nn.resnet import ResNet1D, ResNet2D
 from torch import Tensor, nn
 
 from architectures import arguments
+from architectures.norm import GroupNorm
 
 #: Residual blocks in each stage of the 34-layer network.
 LAYERS_34 = (3, 4, 6, 3)
@@ -59,7 +60,7 @@ class Branch1D(_Branch, ResNet1D):
         UserError: if an argument has no meaning.
     """
 
-    _norm = GroupNorm1D
+    _norm = GroupNorm
 
 
 class Branch2D(_Branch, ResNet2D):
