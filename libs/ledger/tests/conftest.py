@@ -1,3 +1,5 @@
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 from hypothesis import settings
@@ -7,6 +9,7 @@ from ledger.injections import (
     InterferometerResponseSet,
     waveform_class_factory,
 )
+from ledger.ledger import Ledger, parameter, waveform
 
 settings.register_profile("ledger", max_examples=30, deadline=None)
 settings.load_profile("ledger")
@@ -59,3 +62,38 @@ def make_responses(rng):
         )
 
     return make
+
+
+@dataclass(eq=False)
+class _Series(Ledger):
+    number: np.ndarray = parameter()
+    series: np.ndarray = waveform()
+
+
+# Of the session, so that they go together with hypothesis.
+@pytest.fixture(scope="session", name="Series")
+def series_class():
+    return _Series
+
+
+@pytest.fixture(scope="session")
+def series():
+    def make(count, size=8, dtype=np.float32):
+        return _Series(
+            number=np.arange(count, dtype=np.int32),
+            series=np.arange(count * size).reshape(count, size).astype(dtype),
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def write_all():
+    def write(tables, folder):
+        folder.mkdir(exist_ok=True)
+        files = [folder / f"{i}.hdf5" for i in range(len(tables))]
+        for table, file in zip(tables, files, strict=True):
+            table.write(file)
+        return files
+
+    return write
