@@ -95,9 +95,11 @@ class PsdEstimator(torch.nn.Module):
             Power of shape ``(..., frequency)``.
         """
         spectra = torch.fft.rfft(segments * self.window, dim=-1)
+        parts = torch.view_as_real(spectra)
         # a constant seen through a Hann window has three lines, at -1, 0, 1
-        spectra[..., :2] -= segments.mean(-1, keepdim=True) * self.lines
-        return spectra.real.square() + spectra.imag.square()
+        parts[..., :2, 0] -= segments.mean(-1, keepdim=True) * self.lines
+        parts = parts.square_()
+        return parts[..., 0] + parts[..., 1]
 
     @torch.jit.export
     def average(self, power: Tensor) -> Tensor:

@@ -1,10 +1,6 @@
 """Whitening, the same for training, export and inference."""
 
 import torch
-from ml4gw.spectral import (
-    normalize_by_psd,
-    truncate_inverse_power_spectrum,
-)
 from ml4gw.transforms import Whiten
 from torch import Tensor
 
@@ -15,8 +11,9 @@ class Whitener(torch.nn.Module):
     """Whiten strain with a given PSD.
 
     The filter is the inverse amplitude spectral density, truncated in the
-    time domain to ``fduration`` seconds and limited to the band
-    (``ml4gw.transforms.Whiten``, in two steps).
+    time domain to ``fduration`` seconds and limited to the band: the numbers
+    of ``ml4gw.transforms.Whiten``, in two steps and without its detours, such
+    as from the filter to a PSD and back, which take a CPU as long again.
 
     Args:
         config: the settings of the network.
@@ -30,6 +27,9 @@ class Whitener(torch.nn.Module):
             highpass=config.highpass,
             lowpass=config.lowpass,
         )
+        self.sample_rate = float(config.sample_rate)
+        self.highpass = float(config.highpass or 0.0)
+        self.lowpass = float(config.lowpass or 0.0)
 
     def make_filter(self, psd: Tensor, size: int) -> Tensor:
         """The filter for stretches of one length.
@@ -42,21 +42,33 @@ class Whitener(torch.nn.Module):
             size: samples of the stretches to be whitened.
 
         Returns:
-            What :meth:`apply_filter` divides their power by, float64, of
-            shape ``(1 or batch, ifo, size // 2 + 1)``.
+            What :meth:`apply_filter` multiplies their spectra by, float64,
+            of shape ``(1 or batch, ifo, size // 2 + 1)``.
         """
         if psd.dim() == 2:
             psd = psd[None]
         psd = torch.nn.functional.interpolate(
             psd, size=size // 2 + 1, mode="linear", align_corners=True
         )
-        return truncate_inverse_power_spectrum(
-            psd,
-            self.whiten.window,
-            self.whiten.sample_rate,
-            highpass=self.whiten.highpass,
-            lowpass=self.whiten.lowpass,
-        )
+        inverse = psd.rsqrt()
+        even = 2 * (inverse.size(-1) - 1)
+        inverse[..., : int(self.highpass * even / self.sample_rate)] = 0
+        if self.lowpass > 0:
+            inverse[..., int(self.lowpass * even / self.sample_rate) :] = 0
+        if inverse.size(-1) % 2:
+            inverse[..., -1] = 0
+        response = torch.fft.irfft(inverse, n=even)
+        window = self.whiten.window
+        pad = window.size(-1) // 2
+        response[..., :pad] *= window[-pad:]
+        response[..., -pad:] *= window[:pad]
+        if 2 * pad < even:
+            response[..., pad : even - pad] = 0
+        # The response is even, so that its spectrum is real. A one-sided PSD
+        # is that of twice the power; a unit of it is a sample's duration.
+        spectrum = torch.fft.rfft(response).real.abs()
+        spectrum *= (2.0 / self.sample_rate) ** 0.5
+        return torch.nan_to_num(spectrum)
 
     def apply_filter(self, X: Tensor, whitening: Tensor) -> Tensor:
         """Whiten with a filter and crop.
@@ -69,8 +81,10 @@ class Whitener(torch.nn.Module):
             As :meth:`forward`.
         """
         pad = self.whiten.window.size(-1) // 2
-        whitened = normalize_by_psd(X, whitening, self.whiten.sample_rate, pad)
-        return whitened.float()
+        X = X - X.mean(-1, keepdim=True)
+        spectra = torch.fft.rfft(X.double()) * whitening
+        whitened = torch.fft.irfft(spectra, n=X.size(-1))
+        return whitened[..., pad:-pad].float()
 
     def forward(self, X: Tensor, psd: Tensor) -> Tensor:
         """Whiten and crop ``fduration / 2`` from each side.

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 from conventions.errors import UserError
+from ml4gw.gw import compute_observed_strain
 from train.injection import Projector, place, rescale
 
 RATE = 256
@@ -50,11 +51,13 @@ def test_rescaled_signals_have_the_wanted_snr():
 def test_projection_is_isotropic_and_delayed():
     generator = torch.Generator().manual_seed(1)
     count, rate = 4000, 4096
-    plus = torch.zeros(count, 400)
-    plus[:, 200] = 1
+    polarizations = torch.zeros(count, 2, 400)
+    polarizations[:, 0, 200] = 1
     project = Projector(("H1", "L1"), rate)
-    responses = project(plus, torch.zeros_like(plus), generator)
+    responses, delays = project(polarizations, generator)
     assert responses.shape == (count, 2, 400)
+    assert delays.shape == (count, 2)
+    responses = place(responses, 200, 200 + delays, 400)
     # mean of F_plus^2 over sky and polarization is 1/5
     antenna = responses.abs().amax(-1)
     torch.testing.assert_close(
@@ -64,6 +67,29 @@ def test_projection_is_isotropic_and_delayed():
     delay = (peaks[:, 0] - peaks[:, 1]).abs().max() / rate
     assert 0.0095 < delay <= 0.0104  # light takes 10 ms
     assert (peaks - 200).abs().max() / rate < 0.0215
+
+
+def test_projection_is_that_of_ml4gw():
+    generator = torch.Generator().manual_seed(2)
+    polarizations = torch.randn(50, 2, 300, generator=generator)
+    project = Projector(("H1", "L1", "V1"), 2048)
+    state = generator.get_state()
+    responses, delays = project(polarizations, generator)
+    u = torch.rand(3, 50, generator=generator.set_state(state))
+    expected = compute_observed_strain(
+        dec=torch.arcsin(2 * u[0] - 1),
+        psi=torch.pi * u[1],
+        phi=torch.pi * (2 * u[2] - 1),
+        detector_tensors=project.tensors,
+        detector_vertices=project.vertices,
+        sample_rate=2048,
+        plus=polarizations[:, 0],
+        cross=polarizations[:, 1],
+    )
+    # away from the edges, beyond which ml4gw takes time for a ring
+    found = place(responses, 150, 90 + delays, 180)
+    assert torch.equal(found, expected[..., 60:240])
+    assert 30 < delays.abs().max() <= 0.0215 * 2048
 
 
 def test_unknown_interferometer():

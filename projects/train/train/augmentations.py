@@ -37,7 +37,7 @@ def invert_and_reverse(
     invert = _chance(shape, invert_prob, generator)[..., None]
     reverse = _chance(shape, reverse_prob, generator)[..., None]
     X = torch.where(reverse, X.flip(-1), X)
-    return torch.where(invert, -X, X)
+    return X * torch.where(invert, -1.0, 1.0)
 
 
 def break_coherence(

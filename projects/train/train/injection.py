@@ -1,12 +1,11 @@
 """Signals: from polarizations to responses placed in a kernel."""
 
+import math
+
 import torch
 from conventions.errors import UserError
-from ml4gw.gw import (
-    compute_observed_strain,
-    get_ifo_geometry,
-    reweight_snrs,
-)
+from ml4gw.constants import C
+from ml4gw.gw import compute_antenna_responses, get_ifo_geometry
 from torch import Generator, Tensor, nn
 
 KNOWN_IFOS = ("H1", "L1", "V1", "K1")
@@ -39,32 +38,36 @@ class Projector(nn.Module):
         self.register_buffer("vertices", vertices)
 
     def forward(
-        self, plus: Tensor, cross: Tensor, generator: Generator
-    ) -> Tensor:
-        """Responses of each interferometer.
+        self, polarizations: Tensor, generator: Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Responses of each interferometer, and when each arrives.
+
+        The same numbers as ``ml4gw.gw.compute_observed_strain``, but for
+        the delays, which cost nothing once a signal is cut out.
 
         Args:
-            plus: plus polarizations of shape ``(signal, time)``.
-            cross: cross polarizations of the same shape.
+            polarizations: of shape ``(signal, 2, time)``, plus and cross.
             generator: source of randomness.
 
         Returns:
-            Responses of shape ``(signal, ifo, time)``, delayed relative to
-            the geocentre.
+            Responses of shape ``(signal, ifo, time)``, all at the time of
+            the geocentre, and delays relative to it, in whole samples,
+            of shape ``(signal, ifo)``.
         """
-        u = torch.rand(
-            3, len(plus), generator=generator, device=generator.device
+        count, device = len(polarizations), generator.device
+        u = torch.rand(3, count, generator=generator, device=device)
+        theta = torch.pi / 2 - torch.arcsin(2 * u[0] - 1)
+        psi = torch.pi * u[1]
+        phi = torch.pi * (2 * u[2] - 1)
+        antenna = compute_antenna_responses(
+            theta, psi, phi, self.tensors, ["plus", "cross"]
         )
-        return compute_observed_strain(
-            dec=torch.arcsin(2 * u[0] - 1),
-            psi=torch.pi * u[1],
-            phi=torch.pi * (2 * u[2] - 1),
-            detector_tensors=self.tensors,
-            detector_vertices=self.vertices,
-            sample_rate=self.sample_rate,
-            plus=plus,
-            cross=cross,
+        responses = antenna.to(polarizations).mT @ polarizations
+        towards = torch.stack(
+            [theta.sin() * phi.cos(), theta.sin() * phi.sin(), theta.cos()], 1
         )
+        late = -towards @ self.vertices.to(towards).T
+        return responses, (late * (self.sample_rate / C)).long()
 
 
 def rescale(
@@ -77,6 +80,9 @@ def rescale(
 ) -> Tensor:
     """Scale responses to given network SNRs (science.md, Injections).
 
+    All is done in single precision, relative to each channel's mean PSD: as
+    they are, the numbers would be too small for it.
+
     Args:
         responses: of shape ``(signal, ifo, time)``.
         snrs: wanted network SNRs of shape ``(signal,)``.
@@ -88,13 +94,24 @@ def rescale(
     Returns:
         Responses of the same shape.
     """
-    psd = nn.functional.interpolate(
-        psd,
-        size=responses.size(-1) // 2 + 1,
+    size = responses.size(-1)
+    mean = psd.mean(-1, keepdim=True)
+    relative = nn.functional.interpolate(
+        (psd / mean).float(),
+        size=size // 2 + 1,
         mode="linear",
         align_corners=True,
     )
-    return reweight_snrs(responses, snrs, psd, sample_rate, highpass, lowpass)
+    spectra = torch.fft.rfft(responses * mean.rsqrt().float())
+    parts = torch.view_as_real(spectra).square_()
+    first, stop = (
+        None if edge is None else math.ceil(edge * size / sample_rate)
+        for edge in (highpass, lowpass)
+    )
+    power = ((parts[..., 0] + parts[..., 1]) / relative)[..., first:stop]
+    # the sum over samples is a spectrum once it is divided by the rate
+    squares = 4 / (size * sample_rate) * power.sum((1, 2))
+    return responses * (snrs * squares.rsqrt())[:, None, None]
 
 
 def place(
@@ -104,9 +121,9 @@ def place(
 
     Args:
         responses: of shape ``(signal, ifo, time)``.
-        coalescence: sample of the geocentric coalescence in ``responses``.
+        coalescence: sample of the coalescence in ``responses``.
         positions: sample of the coalescence in each window, integers of
-            shape ``(signal,)``.
+            shape ``(signal,)``, or ``(signal, ifo)`` where it differs.
         size: samples of a window.
 
     Returns:
@@ -114,9 +131,10 @@ def place(
         do not reach.
     """
     duration = responses.size(-1)
+    if positions.dim() == 1:
+        positions = positions[:, None].expand(responses.shape[:2])
     index = torch.arange(size, device=responses.device)
-    index = coalescence - positions[:, None] + index
+    index = coalescence - positions[..., None] + index
     inside = (index >= 0) & (index < duration)
-    index = index.clamp(0, duration - 1)[:, None]
-    windows = responses.gather(-1, index.expand(-1, responses.size(1), -1))
-    return windows * inside[:, None]
+    windows = responses.gather(-1, index.clamp(0, duration - 1))
+    return windows * inside

@@ -27,7 +27,12 @@ from train.data.checks import (
     make_placement,
 )
 from train.data.inputs import NetworkInputs, Representations
-from train.data.training import EpochSampler, TrainingBatch, TrainingBatches
+from train.data.training import (
+    EpochSampler,
+    PreparedBatches,
+    TrainingBatch,
+    TrainingBatches,
+)
 from train.data.transforms import TrainingTransform, ValidationTransform
 from train.data.validation import (
     SlidePlan,
@@ -48,7 +53,8 @@ class AframeDataset(LightningDataModule, ABC):
 
     Worker processes read background and what makes up signals; the
     training device makes their polarizations, projects, injects, whitens
-    and computes what the network sees (science.md, Training recipe).
+    and computes what the network sees (science.md, Training recipe). If that
+    is the CPU, the worker processes do that, too.
 
     A subclass names the inputs of its networks. A batch that Lightning
     hands to a module is a tuple of tensors: for training all inputs, in the
@@ -263,10 +269,15 @@ class AframeDataset(LightningDataModule, ABC):
             plan.pieces(valid, livetime), responses, config.ifos
         )
 
-    def train_dataloader(self) -> DataLoader[TrainingBatch]:
+    def train_dataloader(
+        self,
+    ) -> DataLoader[TrainingBatch] | DataLoader[tuple[Tensor, ...]]:
         """Numbered batches, one epoch after the other."""
+        cpu = self.trainer and self.trainer.strategy.root_device.type == "cpu"
         return DataLoader(
-            self.train_set,
+            PreparedBatches(self.train_set, self._prepare)
+            if cpu
+            else self.train_set,
             batch_size=None,
             sampler=EpochSampler(self.batches_per_epoch, self._batches_done),
             num_workers=self.num_workers,
@@ -292,12 +303,21 @@ class AframeDataset(LightningDataModule, ABC):
         )
 
     def on_after_batch_transfer(
-        self, batch: TrainingBatch | ValidationBatch, dataloader_idx: int
-    ) -> tuple[Tensor, ...]:
-        """Inject, whiten and represent on the device that trains."""
+        self,
+        batch: TrainingBatch | ValidationBatch | Sequence[Tensor],
+        dataloader_idx: int,
+    ) -> Sequence[Tensor]:
+        """Inject, whiten and represent on the device, unless that is done."""
+        if not isinstance(batch, dict):
+            return batch
         if "index" in batch:
-            return self.training_batch(batch, self.trainer.global_step)
+            return self._prepare(batch)
         return self.validation_batch(batch)
+
+    def _prepare(self, batch: TrainingBatch) -> tuple[Tensor, ...]:
+        """The batch at the optimiser step to which its number belongs."""
+        step = batch["index"] // self.trainer.accumulate_grad_batches
+        return self.training_batch(batch, step)
 
     @torch.no_grad()
     def training_batch(

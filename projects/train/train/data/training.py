@@ -70,6 +70,30 @@ class TrainingBatches(Dataset[TrainingBatch]):
         }
 
 
+class PreparedBatches(Dataset[tuple[Tensor, ...]]):
+    """Batches as the network sees them, made in the process that reads them.
+
+    So a CPU trains on all its cores while a worker process, on what they
+    leave, makes the next batch. A GPU makes better use of what is read.
+
+    Args:
+        batches: what is read.
+        prepare: makes inputs and labels of it.
+    """
+
+    def __init__(
+        self,
+        batches: TrainingBatches,
+        prepare: Callable[[TrainingBatch], tuple[Tensor, ...]],
+    ) -> None:
+        self.batches = batches
+        self.prepare = prepare
+
+    def __getitem__(self, index: int) -> tuple[Tensor, ...]:
+        """Read and prepare batch ``index``."""
+        return self.prepare(self.batches[index])
+
+
 class EpochSampler(Sampler[int]):
     """Numbers of the batches of one epoch after the other.
 

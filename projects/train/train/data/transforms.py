@@ -1,5 +1,7 @@
 """From strain and waveforms to whitened kernels, on the training device."""
 
+from collections.abc import Callable
+
 import torch
 from preprocessing.config import Preprocessing
 from preprocessing.psd import PsdEstimator
@@ -10,7 +12,18 @@ from train.augmentations import break_coherence, invert_and_reverse
 from train.injection import Projector, place, rescale
 
 IN_CACHE = 8
-"""Samples whose PSDs a CPU estimates at once."""
+"""Samples that a CPU works on at once."""
+
+
+def _by_pieces(function: Callable[..., Tensor], *batch: Tensor) -> Tensor:
+    """What a function makes of each sample; on a CPU of a few at once.
+
+    The double-precision spectra of a whole batch do not fit into its caches.
+    """
+    X = batch[0]
+    few = IN_CACHE if X.device.type == "cpu" else len(X)
+    pieces = zip(*(tensor.split(few) for tensor in batch), strict=True)
+    return torch.cat([function(*piece) for piece in pieces])
 
 
 class Placement:
@@ -120,7 +133,7 @@ class TrainingTransform(nn.Module):
             Kernels of shape ``(batch, ifo, kernel_size)`` and labels of
             shape ``(batch,)``: 1 where a coherent signal was added, else 0.
         """
-        psd = self._psd(X[..., : self.psd_size])
+        psd = _by_pieces(self.estimate, X[..., : self.psd_size])
         windows = invert_and_reverse(
             X[..., self.psd_size :],
             self.invert_prob,
@@ -134,15 +147,7 @@ class TrainingTransform(nn.Module):
             )
             windows = windows.index_add(0, rows, signals)
             labels[rows] = (~broken).float()
-        return self.whiten(windows, psd), labels
-
-    def _psd(self, X: Tensor) -> Tensor:
-        """PSD of each sample; on a CPU of a few at once.
-
-        The periodograms of a whole batch do not fit into its caches.
-        """
-        few = IN_CACHE if X.device.type == "cpu" else len(X)
-        return torch.cat([self.estimate(some) for some in X.split(few)])
+        return _by_pieces(self.whiten, windows, psd), labels
 
     def _signals(
         self,
@@ -153,10 +158,10 @@ class TrainingTransform(nn.Module):
         generator: Generator,
     ) -> tuple[Tensor, Tensor]:
         """Placed responses, and a mask of those made incoherent."""
-        plus, cross = polarizations.unbind(1)
         config = self.config
+        responses, delays = self.project(polarizations, generator)
         responses = rescale(
-            self.project(plus, cross, generator),
+            responses,
             snrs,
             psd,
             config.sample_rate,
@@ -164,7 +169,12 @@ class TrainingTransform(nn.Module):
             config.lowpass,
         )
         positions = self.placement.random(len(snrs), generator)
-        signals = place(responses, coalescence, positions, config.window_size)
+        signals = place(
+            responses,
+            coalescence,
+            positions[:, None] + delays,
+            config.window_size,
+        )
         return break_coherence(
             signals, self.swap_frac, self.mute_frac, generator
         )
