@@ -355,7 +355,7 @@ def job_settings() -> dict[str, str]:
     settings = {
         name: str(absolute(os.environ[name]))
         for name in directories
-        if os.environ.get(name)
+        if os.environ.get(name) and "://" not in os.environ[name]
     }
     file = config_file()
     if file is not None:

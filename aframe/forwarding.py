@@ -194,7 +194,7 @@ def _credentials() -> dict[str, tuple[str, Path]]:
             user=os.getuid(), runtime=runtime
         )
         kind, path = _KIND.fullmatch(value).groups()
-        absolute = Path.cwd() / Path(path).expanduser()
-        if path and absolute.exists():
-            found[name] = (kind, absolute)
+        file = Path(os.path.normpath(Path.cwd() / Path(path).expanduser()))
+        if path and file.exists():
+            found[name] = (kind, file)
     return found
