@@ -6,7 +6,8 @@ from aframe.tasks.infer import DeployInferLocal, Infer, InferSegments
 from aframe.tasks.plots import SensitiveVolume
 from aframe.tasks.segments import Query
 from aframe.tasks.train import TrainLocal
-from aframe.tasks.tune import TuneLocal, TuneTask
+from aframe.tasks.train_remote import Train, TrainRemote
+from aframe.tasks.tune import TuneLocal, TuneRemote, TuneTask
 from aframe.tasks.vetos import Vetos
 from aframe.tasks.waveforms import (
     DeployTestingWaveforms,
@@ -26,9 +27,12 @@ __all__ = [
     "Query",
     "SensitiveVolume",
     "TestingWaveforms",
+    "Train",
     "TrainLocal",
+    "TrainRemote",
     "TrainingWaveforms",
     "TuneLocal",
+    "TuneRemote",
     "TuneTask",
     "ValidationWaveforms",
     "Vetos",

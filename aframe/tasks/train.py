@@ -84,20 +84,8 @@ class PreprocessingParameters:
         return manifest
 
 
-class TrainLocal(PreprocessingParameters, AframeTask):
-    """Train the network in a process of this machine.
-
-    Attributes:
-        program: the module that is run, and its subcommand.
-    """
-
-    project = "train"
-    program: ClassVar[tuple[str, ...]] = ("train", "fit")
-    reqs: ClassVar = {
-        "background": FetchTrain,
-        "waveforms": TrainingWaveforms,
-        "validation": ValidationWaveforms,
-    }
+class TrainingParameters(PreprocessingParameters):
+    """What is trained, and where its outputs go."""
 
     config = PathParameter(
         default=None,
@@ -113,7 +101,6 @@ class TrainLocal(PreprocessingParameters, AframeTask):
         default=None,
         description="where the outputs go; empty: the run's directory",
     )
-
     use_wandb = BoolParameter(
         default=False,
         significant=False,
@@ -125,6 +112,22 @@ class TrainLocal(PreprocessingParameters, AframeTask):
     def run_directory(self) -> Path:
         """Where the outputs go."""
         return self.run_dir or config.paths().directory("train_rundir")
+
+
+class TrainLocal(TrainingParameters, AframeTask):
+    """Train the network in a process of this machine.
+
+    Attributes:
+        program: the module that is run, and its subcommand.
+    """
+
+    project = "train"
+    program: ClassVar[tuple[str, ...]] = ("train", "fit")
+    reqs: ClassVar = {
+        "background": FetchTrain,
+        "waveforms": TrainingWaveforms,
+        "validation": ValidationWaveforms,
+    }
 
     def output(self) -> dict[str, FileTarget]:
         """Weights, checkpoint, example batch and manifest."""
@@ -167,7 +170,7 @@ class TrainLocal(PreprocessingParameters, AframeTask):
                 f"its segments.txt, such as {min(strays).name}: move it away"
             )
 
-    def arguments(self, yaml_file: Path) -> list[str]:
+    def arguments(self, yaml_file: str | Path) -> list[str]:
         """Arguments of the program, with the shared settings.
 
         Args:
@@ -199,7 +202,15 @@ class TrainLocal(PreprocessingParameters, AframeTask):
         """What the training computes on."""
         if not self.gpus:
             return []
-        return _gpu_arguments(len(devices.names(self.gpus)))
+        return gpu_arguments(len(devices.names(self.gpus)))
+
+    @property
+    def needs_gpus(self) -> bool:
+        """Whether a container is given the GPUs of its machine.
+
+        A training takes what the environment shows.
+        """
+        return super().needs_gpus or config.shows_gpus()
 
     @property
     def is_shown(self) -> bool:
@@ -234,7 +245,12 @@ class TrainLocal(PreprocessingParameters, AframeTask):
 DEFAULT_YAML = config.ROOT / "projects" / "train" / "configs" / "bbh.yaml"
 
 
-def _gpu_arguments(count: int) -> list[str]:
+def gpu_arguments(count: int) -> list[str]:
+    """Arguments of a training on GPUs, all that it is shown.
+
+    Args:
+        count: of them.
+    """
     return ["--trainer.accelerator=gpu", f"--trainer.devices={count}"]
 
 
