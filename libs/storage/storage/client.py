@@ -56,6 +56,11 @@ def _filesystem(pid: int, endpoint_url: str | None) -> "S3FileSystem":
     )
 
 
+def forget() -> None:
+    """Read credentials and settings anew, at the next request."""
+    _filesystem.cache_clear()
+
+
 def call(remote: UPath, method: str, **arguments: Any) -> dict[str, Any]:
     """Make one request about an object, with retries.
 
