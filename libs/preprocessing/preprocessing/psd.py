@@ -122,9 +122,12 @@ def _median(power: Tensor) -> Tensor:
     elif not _recorded() and power.device.type == "cpu":
         low, high = _selected(power)
     else:
-        half = power.transpose(-1, -2).topk(count // 2 + 1, largest=False)
-        low = half.values[..., (count - 1) // 2]
-        high = half.values[..., count // 2]
+        # a sort of the smaller half would take as long as finding it
+        half, _ = power.transpose(-1, -2).topk(
+            count // 2 + 1, largest=False, sorted=False
+        )
+        high = half.amax(-1)
+        low = high if count % 2 else half.topk(2).values[..., 1]
     return (low + high) / (2 * median_bias(count))
 
 
