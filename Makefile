@@ -2,7 +2,7 @@
 # Threads that wait give their core to other processes.
 export OMP_WAIT_POLICY = PASSIVE
 
-.PHONY: environment sandbox test lint
+.PHONY: environment sandbox test lint docs
 
 environment: .venv/complete
 
@@ -22,3 +22,8 @@ lint: environment
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/lint-imports
+
+# This documentation, in docs/_build; a warning is an error.
+docs: environment
+	.venv/bin/sphinx-build --fail-on-warning --keep-going docs docs/_build
+	@echo "docs/_build/index.html is the first page"
