@@ -89,7 +89,9 @@ def wandb(name: str) -> Secret:
     key = environment.get("WANDB_API_KEY")
     if not key:
         address = environment.get("WANDB_BASE_URL") or WANDB_HOST
-        key = _from_netrc(urlsplit(address).hostname or "")
+        logins = environment.get("NETRC") or "~/.netrc"
+        host = urlsplit(address).hostname or ""
+        key = _from_netrc(Path(logins).expanduser(), host)
     if not key:
         raise UserError(
             "no key of Weights & Biases: set WANDB_API_KEY or log in with "
@@ -98,8 +100,7 @@ def wandb(name: str) -> Secret:
     return Secret(name, {"WANDB_API_KEY": key})
 
 
-def _from_netrc(host: str) -> str | None:
-    path = Path.home() / ".netrc"
+def _from_netrc(path: Path, host: str) -> str | None:
     if not path.is_file():
         return None
     try:
