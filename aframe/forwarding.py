@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aframe import config, sections
+from aframe.validation import ConfigFile
 
 PREFIXES = ("AFRAME_", "AWS_")
 """All variables that begin so go in."""
@@ -169,7 +170,7 @@ def is_local(path: str | Path) -> bool:
 
 
 def _run_directories() -> list[Path]:
-    """Those of the configuration and of ``AFRAME_*``, made or not."""
+    """Those of the configuration's files and of ``AFRAME_*`` paths."""
     places = [
         config.paths().directory(name) for name in config.DIRECTORY_VARIABLES
     ]
@@ -180,7 +181,8 @@ def _run_directories() -> list[Path]:
     ]
     file = config.config_file()
     if file is not None:
-        places.append(file.absolute())
+        inherited = ConfigFile.read(file.absolute()).origins.values()
+        places += [file.absolute(), *inherited]
     return [nearest_directory(path) for path in places if is_local(path)]
 
 
