@@ -23,7 +23,7 @@ lint: environment
 	.venv/bin/ruff format --check
 	.venv/bin/lint-imports
 
-# This documentation, in docs/_build; a warning is an error.
+# The documentation, in docs/_build; a warning is an error.
 docs: environment
 	.venv/bin/sphinx-build --fail-on-warning --keep-going docs docs/_build
 	@echo "docs/_build/index.html is the first page"

@@ -32,6 +32,7 @@ extensions = [
 ]
 exclude_patterns = ["_build"]
 highlight_language = "none"
+smartquotes = False
 
 html_theme = "furo"
 html_title = "aframe"
