@@ -24,18 +24,12 @@ from pathlib import Path
 import onnxruntime
 import torch
 from architectures.norm import GroupNorm
-from architectures.supervised import (
-    SupervisedTimeDomainNarrowResNet,
-    SupervisedTimeDomainResNet,
-)
 from ml4gw.nn.norm import GroupNorm1D
+from networks import CASES, IFOS
+from table import head, row
 from torch import Tensor, nn
 
 CORES = len(os.sched_getaffinity(0))
-NETWORKS: dict[str, tuple[Callable[[], nn.Module], int]] = {
-    "demo": (lambda: SupervisedTimeDomainNarrowResNet(2), 1536),
-    "published": (lambda: SupervisedTimeDomainResNet(2, [3, 4, 6, 3]), 3072),
-}
 Function = Callable[[Tensor], Tensor]
 
 
@@ -141,7 +135,7 @@ def variants(network: nn.Module, X: Tensor) -> dict[str, Function]:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--network", choices=NETWORKS, default="demo")
+    parser.add_argument("--network", choices=CASES, default="demo")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--batch-size", type=int)
@@ -150,14 +144,14 @@ def main() -> None:
     # As the engines set it; the default would compare with a TF32 baseline.
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.benchmark = True
-    make, size = NETWORKS[arguments.network]
+    case = CASES[arguments.network]
     device = torch.device(arguments.device)
     cpu = device.type == "cpu"
     batch = arguments.batch_size or (32 if cpu else 2048)
     torch.manual_seed(0)
-    network = make().eval().to(device)
+    network = case.network().eval().to(device)
     count = batch * (8 if arguments.network == "published" else 32)
-    X = torch.randn(count, 2, size, device=device)
+    X = torch.randn(count, len(IFOS), case.kernel_size, device=device)
     pool = ThreadPoolExecutor(
         CORES if cpu else 1,
         initializer=torch.set_num_threads,
@@ -190,14 +184,11 @@ def main() -> None:
         f"{arguments.network} network, {count} kernels in batches of {batch}, "
         f"{CORES} cores, {device}, torch {torch.__version__}\n"
     )
-    print("| | outputs/s | ratio | largest difference / spread |")
-    print("|---|---|---|---|")
+    head("", "outputs/s", "ratio", "largest difference / spread")
     for name, seconds in best.items():
         ratio = best["trace"] / seconds
-        print(
-            f"| {name} | {count / seconds:.0f} | {ratio:.2f} | "
-            f"{error[name]:.1g} |"
-        )
+        rate = count / seconds
+        row(name, f"{rate:.0f}", f"{ratio:.2f}", f"{error[name]:.1g}")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import time
 
 import numpy as np
 from infer.peaks import EventFinder
+from table import head, row
 
 WINDOW, REACH = 4, 16
 REQUEST = 128
@@ -67,10 +68,9 @@ def main() -> None:
         f"{outputs.nbytes / 1e9:.2f} GB of outputs are in memory, which is "
         "part of the peak"
     )
-    print("| | CPU seconds | ratio to the loop | peak memory, GB |")
-    print("|---|---|---|---|")
+    head("", "CPU seconds", "ratio to the loop", "peak memory, GB")
     for label, took, memory in rows:
-        print(f"| {label} | {took:.1f} | {loop / took:.0f} | {memory} |")
+        row(label, f"{took:.1f}", f"{loop / took:.0f}", memory)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+from table import head, row
 
 MEASURE = str(Path(__file__).parent / "operations" / "measure.py")
 
@@ -94,28 +95,29 @@ def main() -> int:
         f"h5py {h5py.__version__}, HDF5 {h5py.version.hdf5_version}, "
         f"scale {scale:g}\n"
     )
-    print("| operation | size | s | target | GB | target | ratio |")
-    print("|---|---|---|---|---|---|---|", flush=True)
+    head("operation", "size", "s", "target", "GB", "target", "ratio")
     # A virtual machine gets memory from its host when it first touches it,
     # which can take longer than the operations.
     in_child("-c", f"import numpy; numpy.ones({round(6e8 * scale)})")
     missed = False
     for name in arguments.only:
         entry = ENTRIES[name]
-        row = json.loads(in_child(MEASURE, entry.function, str(scale)))
+        found = json.loads(in_child(MEASURE, entry.function, str(scale)))
         missed |= any(
-            target is not None and row[name] >= target
+            target is not None and found[name] >= target
             for name, target in (
                 ("seconds", entry.seconds),
                 ("memory", entry.memory),
             )
         )
-        print(
-            f"| {entry.operation} | {row['size']} | {row['seconds']:.3g} | "
-            f"{entry.seconds or ''} | {row['memory']:.3g} | "
-            f"{entry.memory or ''} "
-            f"| {row['ratio']:.2g} |",
-            flush=True,
+        row(
+            entry.operation,
+            found["size"],
+            f"{found['seconds']:.3g}",
+            entry.seconds or "",
+            f"{found['memory']:.3g}",
+            entry.memory or "",
+            f"{found['ratio']:.2g}",
         )
     return int(missed)
 
