@@ -7,12 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import kubernetes_server
 import pytest
 
 from aframe import containers
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / "aframe" / "pipelines" / "sandbox" / "configs"
+LIGHT = ("infer", "plots")
 
 
 @pytest.fixture
@@ -80,8 +82,8 @@ def base_image(need):
 
 
 @pytest.fixture(scope="session")
-def infer_image(base_image, tmp_path_factory, worker_id):
-    """The image of projects/infer, built once for all test processes."""
+def light_images(base_image, tmp_path_factory, worker_id):
+    """Images of projects without torch, built once for all processes."""
     root = tmp_path_factory.getbasetemp()
     root = (root if worker_id == "master" else root.parent) / "images"
     root.mkdir(exist_ok=True)
@@ -90,6 +92,22 @@ def infer_image(base_image, tmp_path_factory, worker_id):
         fcntl.flock(file, fcntl.LOCK_EX)
         fast = "-comp gzip -Xcompression-level 1"
         patch.setenv("APPTAINER_MKSQUASHFS_ARGS", fast)
-        base = ["--base", str(base_image)]
-        containers.main(["infer", "--container-root", str(root), *base])
-    return root / "infer.sif"
+        places = ["--container-root", str(root), "--base", str(base_image)]
+        containers.main([*LIGHT, *places, "--max-workers", str(len(LIGHT))])
+    return {name: root / f"{name}.sif" for name in LIGHT}
+
+
+@pytest.fixture(scope="session")
+def infer_image(light_images):
+    """The image of projects/infer."""
+    return light_images["infer"]
+
+
+@pytest.fixture
+def api(tmp_path, monkeypatch):
+    """A Kubernetes API, which the official client finds."""
+    place = "kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION"
+    path = tmp_path / "kubeconfig"
+    monkeypatch.setattr(place, str(path))
+    with kubernetes_server.serve(path) as server:
+        yield server
