@@ -14,8 +14,6 @@ from aframe.base import AframeTask
 from aframe.targets import FileTarget
 from aframe.workflows import AframeWorkflow
 
-ORDER = ["ToySegments", "ToyFetch", "ToySlides", "ToyMerged"]
-
 
 class Toy:
     """Writes a file and remembers that it did."""
