@@ -14,7 +14,9 @@ from pathlib import Path
 from uuid import uuid4
 
 import luigi
+import storage
 from conventions.errors import UserError
+from storage import Location
 
 from aframe import sections
 
@@ -43,6 +45,7 @@ VARIABLES = (
     "AFRAME_REQUIRE",
     "AFRAME_RUN",
     "AFRAME_TEST_BASE_IMAGE",
+    "AFRAME_TEST_S3_ENDPOINT",
 )
 """Environment variables that mean something to aframe."""
 
@@ -50,8 +53,18 @@ JOB_VARIABLES = (
     *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL"),
     *("PYTHONPATH", "LD_LIBRARY_PATH", "LAW_HOME"),
     *("OMP_NUM_THREADS", "OMP_WAIT_POLICY"),
+    *("AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"),
+    *("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_CA_BUNDLE"),
+    *("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_EC2_METADATA_DISABLED"),
 )
-"""Environment variables that every job sees, where they are set."""
+"""Environment variables that every job sees, where they are set: no secrets,
+but where the secrets of object storage are."""
+
+LOCAL_DIRECTORIES = ("condor_dir", "tmp_dir")
+"""Parameters of :class:`paths` that are never in a store."""
+
+S3_ENDPOINT = "AWS_ENDPOINT_URL_S3"
+"""The standard variable that goes before all others."""
 
 SANDBOXES = ("local", "apptainer")
 
@@ -89,42 +102,91 @@ class paths(luigi.Config):  # noqa: N801 (the name of the config section)
     )
     tmp_dir = luigi.Parameter(default="", description="scratch space")
 
-    def directory(self, name: str) -> Path:
+    def directory(self, name: str) -> Location:
         """One of the directories.
 
         Args:
             name: a parameter of this section.
 
         Returns:
-            The absolute path. Where neither the section nor the environment
-            gives one, a path that begins with the variable's name, by which
-            tasks can be listed and which :func:`require_set` refuses.
+            The absolute path, or where in a store it is. Where neither the
+            section nor the environment gives one, a path that begins with
+            the variable's name, by which tasks can be listed and which
+            :func:`require_set` refuses.
+
+        Raises:
+            UserError: naming the variable or parameter, for a URL that is
+                not of S3, or one where only this machine will do.
         """
-        if getattr(self, name):
-            return beside_config(getattr(self, name))
         variable = DIRECTORY_VARIABLES[name]
-        return absolute(os.environ.get(variable) or f"${variable}")
+        given = getattr(self, name)
+        try:
+            place = (
+                beside_config(given)
+                if given
+                else absolute(os.environ.get(variable) or f"${variable}")
+            )
+        except UserError as error:
+            raise UserError(
+                f"{name if given else variable}: {error}"
+            ) from None
+        if name in LOCAL_DIRECTORIES:
+            return require_local(place, name if given else variable)
+        return place
 
 
-def absolute(value: str | Path, base: Path | None = None) -> Path:
+def require_local(place: Location, name: str) -> Path:
+    """Refuse a place in a store where only this machine will do.
+
+    Args:
+        place: what is given.
+        name: of the parameter or variable that gives it.
+
+    Raises:
+        UserError: naming both.
+    """
+    if storage.is_remote(place):
+        raise UserError(
+            f"{name}: {place} is not on this machine, where programs work "
+            "with its files"
+        )
+    return place
+
+
+def absolute(value: str | Location, base: Path | None = None) -> Location:
     """Make a path absolute, unless it begins with an unset variable.
 
     Args:
-        value: a path; ``~`` and variables that are set are replaced.
+        value: a path or a URL of S3; ``~`` and variables that are set are
+            replaced.
         base: what a relative path counts from, default the working
             directory.
+
+    Raises:
+        UserError: for a URL that is not of S3.
     """
     expanded = _VARIABLE.sub(_value_or_name, str(value))
+    if "://" in expanded:
+        return storage.location(expanded, sections.s3().endpoint_url or None)
     path = Path(expanded).expanduser()
     return path if str(path).startswith("$") else (base or Path.cwd()) / path
 
 
-def beside_config(value: str | Path) -> Path:
+def scratch_directory() -> Path:
+    """Where copies of remote files and files on their way there are.
+
+    Raises:
+        UserError: if it is not known.
+    """
+    return require_set(paths().directory("tmp_dir"))
+
+
+def beside_config(value: str | Location) -> Location:
     """Make a path that the configuration gives absolute.
 
     Args:
-        value: a path; a relative one counts from the directory of the
-            configuration file, wherever aframe is started.
+        value: a path or a URL of S3; a relative path counts from the
+            directory of the configuration file, wherever aframe is started.
     """
     file = config_file()
     return absolute(value, file and file.parent)
@@ -135,13 +197,13 @@ def _value_or_name(match: re.Match[str]) -> str:
     return os.environ.get(match[1]) or match[0]
 
 
-def unset_variable(path: str | Path) -> str | None:
+def unset_variable(path: str | Location) -> str | None:
     """Name of the unset environment variable in a path, None without."""
     match = _VARIABLE.search(str(path))
     return match[1] if match else None
 
 
-def require_set(path: Path) -> Path:
+def require_set(path: Location) -> Location:
     """Refuse a path whose environment variable is not set.
 
     Raises:
@@ -162,16 +224,17 @@ def require_set(path: Path) -> Path:
 
 
 def directory(variable: str) -> Path:
-    """The directory that an environment variable names.
+    """The directory of this machine that an environment variable names.
 
     Args:
         variable: name of the variable.
 
     Raises:
-        UserError: naming the variable, if it is unset.
+        UserError: naming the variable, if it is unset or names a store.
     """
     value = os.environ.get(variable)
-    return require_set(absolute(value or f"${variable}"))
+    place = require_set(absolute(value or f"${variable}"))
+    return require_local(place, variable)
 
 
 def sandbox() -> str:
@@ -199,7 +262,8 @@ def container_root() -> Path:
         "base", "container_root", ""
     )
     if configured:
-        return require_set(beside_config(configured))
+        place = require_set(beside_config(configured))
+        return require_local(place, "container_root")
     return directory("AFRAME_CONTAINER_ROOT")
 
 
@@ -240,7 +304,9 @@ def triton_root() -> Path:
         ``AFRAME_TRITON_ROOT``, otherwise ``.triton`` in the repository.
     """
     value = os.environ.get("AFRAME_TRITON_ROOT")
-    return absolute(value) if value else ROOT / ".triton"
+    if not value:
+        return ROOT / ".triton"
+    return require_local(absolute(value), "AFRAME_TRITON_ROOT")
 
 
 def config_file() -> Path | None:
@@ -289,8 +355,12 @@ def error_file() -> Path | None:
 
 
 def process_environment() -> dict[str, str]:
-    """The environment of this process."""
-    return dict(os.environ)
+    """The environment of this process, and of those that it starts.
+
+    Where ``[luigi_s3]`` gives an endpoint, it is that of the environment.
+    """
+    endpoint = sections.s3().endpoint_url
+    return os.environ | ({S3_ENDPOINT: endpoint} if endpoint else {})
 
 
 def shows_gpus() -> bool:

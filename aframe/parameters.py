@@ -7,6 +7,7 @@ from typing import Any
 
 import luigi
 from conventions.errors import UserError
+from storage import Location
 
 from aframe import config
 
@@ -93,7 +94,7 @@ class ChoiceParameter(_Named, luigi.ChoiceParameter):
 
 
 class PathParameter(luigi.Parameter):
-    """A local path.
+    """A path of this machine, or ``s3://bucket/key``.
 
     A relative path counts from the working directory on the command line,
     and from the configuration file's directory in that file.
@@ -107,32 +108,43 @@ class PathParameter(luigi.Parameter):
         self.parse(value)
         return config.beside_config(value)
 
-    def parse(self, x: str | Path) -> Path | None:
+    def parse(self, x: str | Location) -> Location | None:
         """Parse a path, None for an empty string.
 
         Raises:
-            UserError: if it is not a path of this machine.
+            UserError: naming the parameter, if it is a URL of another kind.
         """
         if not str(x):
             return None
-        if "://" in str(x):
-            raise UserError(
-                f"{self._attribute_name}: {x!r} is not a path of this "
-                "machine, and no others are accepted at present"
-            )
-        return config.absolute(x)
+        try:
+            return config.absolute(x)
+        except UserError as error:
+            raise UserError(f"{self._attribute_name}: {error}") from None
 
-    def serialize(self, x: Path | None) -> str:
+    def serialize(self, x: Location | None) -> str:
         """The path as a string, empty for None."""
         return "" if x is None else str(x)
 
-    def normalize(self, x: str | Path | None) -> Path | None:
+    def normalize(self, x: str | Location | None) -> Location | None:
         """Accept strings and paths."""
         return None if x is None else self.parse(x)
 
 
+class LocalPathParameter(PathParameter):
+    """A path of this machine, where no other will do."""
+
+    def parse(self, x: str | Path) -> Path | None:
+        """Parse a path, None for an empty string.
+
+        Raises:
+            UserError: naming the parameter, if it is a URL.
+        """
+        place = super().parse(x)
+        return place and config.require_local(place, self._attribute_name)
+
+
 class PathsParameter(DictParameter):
-    """Local paths by name, in JSON; relative ones as in `PathParameter`."""
+    """Paths of this machine by name, in JSON, as in `LocalPathParameter`."""
 
     accepted = 'a mapping to paths such as {"H1": "gates.txt"}'
 
@@ -159,6 +171,9 @@ class PathsParameter(DictParameter):
             UserError: naming the parameter, if it maps to no paths.
         """
         self._check(value)
-        return super().normalize(
-            {key: str(config.absolute(path)) for key, path in value.items()}
-        )
+        places = {key: self._local(path) for key, path in value.items()}
+        return super().normalize(places)
+
+    def _local(self, value: str) -> str:
+        place = config.absolute(value)
+        return str(config.require_local(place, self._attribute_name))

@@ -48,6 +48,20 @@ class containers(luigi.Config):  # noqa: N801 (the name of the section)
     )
 
 
+class s3(luigi.Config):  # noqa: N801 (the name of the config section)
+    """The store of files whose paths begin with ``s3://``.
+
+    Credentials are no setting: they come from the standard AWS environment
+    or profile.
+    """
+
+    endpoint_url = luigi.Parameter(
+        default="",
+        description="its URL; empty: AWS_ENDPOINT_URL, or the profile's, or "
+        "AWS",
+    )
+
+
 class jobs(luigi.Config):  # noqa: N801 (the name of the config section)
     """What all jobs of batch systems share."""
 

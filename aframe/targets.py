@@ -1,13 +1,13 @@
 """Outputs of tasks, and the one place that names them."""
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import law
 from law.util import flatten
+from storage import Location
 
-from aframe import config
+from aframe.files import FileTarget
 
 ENSEMBLE = "aframe-stream"
 NETWORK = "aframe"
@@ -24,26 +24,6 @@ FIGURES = (
     "recovered_fraction",
 )
 """Plots of the sensitive volume."""
-
-
-class FileTarget(law.LocalFileTarget):
-    """A file that is complete or absent.
-
-    A path that begins with an unset environment variable can be listed; it
-    does not exist.
-    """
-
-    def __init__(self, path: str | Path, **kwargs: Any) -> None:
-        super().__init__(str(path), **kwargs)
-        self.file = Path(path)
-
-    def exists(self, **kwargs: Any) -> bool:
-        """Whether the file is there."""
-        return not config.unset_variable(self.file) and self.file.is_file()
-
-    def modified(self) -> int:
-        """Time of the last change, in nanoseconds since the epoch."""
-        return self.file.stat().st_mtime_ns
 
 
 def files(outputs: Any) -> list[FileTarget]:
@@ -65,20 +45,20 @@ def _number(value: float) -> str:
     return str(int(value)) if float(value).is_integer() else str(float(value))
 
 
-def segments(directory: Path) -> FileTarget:
+def segments(directory: Location) -> FileTarget:
     """The list of segments beside the strain of ``directory``."""
     return FileTarget(directory / "segments.txt")
 
 
-def background(directory: Path, start: float, stop: float) -> FileTarget:
+def background(directory: Location, start: float, stop: float) -> FileTarget:
     """Strain of one segment, named by GPS start and duration in s."""
     name = f"background-{_number(start)}-{_number(stop - start)}.hdf5"
     return FileTarget(directory / name)
 
 
 def branch(
-    directory: Path, start: float, stop: float, shifts: Iterable[float]
-) -> Path:
+    directory: Location, start: float, stop: float, shifts: Iterable[float]
+) -> Location:
     """Directory of what is made for one segment at one shift.
 
     Args:
@@ -91,7 +71,7 @@ def branch(
     return directory / "branches" / "-".join([span, *map(_number, shifts)])
 
 
-def injections(directory: Path) -> dict[str, FileTarget]:
+def injections(directory: Location) -> dict[str, FileTarget]:
     """Accepted injections with waveforms, and rejected parameters."""
     return {
         "waveforms": FileTarget(directory / "waveforms.hdf5"),
@@ -99,7 +79,7 @@ def injections(directory: Path) -> dict[str, FileTarget]:
     }
 
 
-def training(run_dir: Path) -> dict[str, FileTarget]:
+def training(run_dir: Location) -> dict[str, FileTarget]:
     """What a training leaves; the manifest is written last."""
     return {
         "weights": FileTarget(run_dir / "model.pt"),
@@ -111,7 +91,7 @@ def training(run_dir: Path) -> dict[str, FileTarget]:
     }
 
 
-def repository(directory: Path, platform: str) -> dict[str, FileTarget]:
+def repository(directory: Location, platform: str) -> dict[str, FileTarget]:
     """A Triton model repository: manifest, configs, and what they run.
 
     Args:
@@ -133,7 +113,7 @@ def repository(directory: Path, platform: str) -> dict[str, FileTarget]:
 
 
 def slide(
-    directory: Path, *, injected: bool, timeseries: bool
+    directory: Location, *, injected: bool, timeseries: bool
 ) -> dict[str, FileTarget]:
     """Results of the search of one segment at one shift.
 
@@ -148,7 +128,7 @@ def slide(
 
 
 def events(
-    directory: Path, *, zero_lag: bool, timeseries: bool = False
+    directory: Location, *, zero_lag: bool, timeseries: bool = False
 ) -> dict[str, FileTarget]:
     """Merged results of a search.
 
@@ -164,12 +144,12 @@ def events(
     return merged | {"settings": FileTarget(directory / "settings.json")}
 
 
-def vetos(directory: Path) -> FileTarget:
+def vetos(directory: Location) -> FileTarget:
     """Vetoed times by category and interferometer."""
     return FileTarget(directory / "vetos.hdf5")
 
 
-def sensitive_volume(directory: Path) -> dict[str, FileTarget]:
+def sensitive_volume(directory: Location) -> dict[str, FileTarget]:
     """Numbers, report, summary and plots of the sensitive volume."""
     plots = {name: FileTarget(directory / f"{name}.png") for name in FIGURES}
     return {

@@ -8,9 +8,14 @@ import law as law_package
 import luigi
 import pytest
 from conventions.errors import UserError
+from storage import location
 
-from aframe import parameters, tasks
-from aframe.parameters import PathParameter
+from aframe import config, parameters, tasks
+from aframe.parameters import (
+    LocalPathParameter,
+    PathParameter,
+    PathsParameter,
+)
 from aframe.pipelines import sandbox
 
 SURFACE = Path(__file__).with_name("surface.json")
@@ -108,9 +113,13 @@ def test_right_values_are_parsed():
     assert dict(make("DictParameter").parse('{"a": 1}')) == {"a": 1}
 
 
-def test_paths(monkeypatch, tmp_path):
-    param = PathParameter()
+def named(param):
     param.__set_name__(object, "place")
+    return param
+
+
+def test_paths(monkeypatch, tmp_path):
+    param = named(PathParameter())
     monkeypatch.chdir(tmp_path)
     assert param.parse("") is None
     assert param.parse("x") == tmp_path / "x"
@@ -121,8 +130,42 @@ def test_paths(monkeypatch, tmp_path):
     assert param.parse("$SOME_PLACE/x") == Path("/there/x")
     monkeypatch.setenv("SOME_PLACE", "")
     assert str(param.parse("${SOME_PLACE}/x")) == "${SOME_PLACE}/x"
-    with pytest.raises(UserError, match=r"place: 's3://bucket' is not a path"):
-        param.parse("s3://bucket")
+    with pytest.raises(UserError, match="place: gs://bucket is neither a p"):
+        param.parse("gs://bucket")
+
+
+def test_paths_in_a_store(monkeypatch):
+    param = named(PathParameter())
+    monkeypatch.setenv("BUCKET", "mine")
+    place = param.parse("s3://$BUCKET/a")
+    assert place == location("s3://mine/a")
+    assert param.normalize(place) == place
+    assert param.parse(param.serialize(place)) == place
+    monkeypatch.delenv("BUCKET")
+    assert config.unset_variable(param.parse("s3://$BUCKET/a")) == "BUCKET"
+
+
+def test_the_store_is_the_configurations(law, write_config):
+    """A task that is asked for its parameters asks no store."""
+    path = write_config(
+        "[luigi_s3]\nendpoint_url = http://127.0.0.1:9\n"
+        "[luigi_FetchTrain]\ndata_dir = s3://bucket/train\n"
+    )
+    command = ["aframe.FetchTrain", "--print-deps", "0"]
+    done = law(*command, LAW_CONFIG_FILE=str(path))
+    assert "data_dir=s3://bucket/train" in done.stdout
+
+
+@pytest.mark.parametrize("place", ["s3://bucket/key", "gs://bucket/key"])
+def test_some_paths_are_of_this_machine(place):
+    param = named(LocalPathParameter())
+    with pytest.raises(UserError, match=f"place: {place} is n.* this machine"):
+        param.parse(place)
+    assert param.parse("") is None
+    assert param.parse("/a") == Path("/a")
+    paths = named(PathsParameter())
+    with pytest.raises(UserError, match="is n.* this machine"):
+        paths.normalize({"H1": place})
 
 
 def test_relative_paths_in_a_configuration_count_from_it(

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 from plots.figures_png import FIGURES
 
 from aframe import targets
@@ -20,6 +22,6 @@ def test_a_training_is_what_it_writes(tmp_path):
 
 
 def test_a_path_with_an_unset_variable_is_listed_but_not_there():
-    target = targets.segments(targets.Path("$AFRAME_TEST_BACKGROUND_DIR"))
+    target = targets.segments(Path("$AFRAME_TEST_BACKGROUND_DIR"))
     assert target.path.endswith("$AFRAME_TEST_BACKGROUND_DIR/segments.txt")
     assert not target.exists()

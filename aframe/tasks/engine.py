@@ -9,12 +9,13 @@ from typing import Any
 
 import luigi
 from conventions.errors import UserError
+from storage import is_remote
 
 from aframe import config, devices, messages
 from aframe.parameters import (
     ChoiceParameter,
+    LocalPathParameter,
     OptionalIntParameter,
-    PathParameter,
 )
 from aframe.tasks.export import ServingParameters
 
@@ -126,7 +127,7 @@ class EngineParameters(ServingParameters):
 class ServerParameters:
     """How the inference server is started."""
 
-    triton_image = PathParameter(
+    triton_image = LocalPathParameter(
         default=None,
         description="container image with the server; empty: the server that "
         "scripts/install-triton installed",
@@ -137,8 +138,16 @@ class ServerParameters:
 
     @property
     def server_log(self) -> Path:
-        """Log of the server that is started here."""
-        return self.directory.parent / "server.log"
+        """Log of the server that is started here.
+
+        It is beside the results, or beside the repository if they are in a
+        store.
+        """
+        place = self.directory
+        if is_remote(place):
+            place = self.requires()["repository"].output()["manifest"].file
+            place = place.parent
+        return place.parent / "server.log"
 
     def triton_root(self) -> Path | None:
         """Where the server is installed, None where an image has it.

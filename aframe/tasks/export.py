@@ -5,18 +5,22 @@ from typing import Any
 import law
 import luigi
 from conventions.errors import UserError
+from storage import is_remote
 
-from aframe import config, targets
+from aframe import config, files, targets
 from aframe.base import AframeTask
 from aframe.parameters import (
     BoolParameter,
     ChoiceParameter,
     FloatParameter,
     IntParameter,
-    PathParameter,
+    LocalPathParameter,
 )
 from aframe.targets import FileTarget
 from aframe.tasks.train import PreprocessingParameters, TrainLocal
+
+NEEDED = ("manifest", "weights", "batch")
+"""Files of a training that are read."""
 
 PLATFORMS = ("python", "torchscript", "onnx", "tensorrt")
 
@@ -79,9 +83,10 @@ class ExportLocal(
         default=False,
         description="with tensorrt, whether to compute in half precision",
     )
-    repository_directory = PathParameter(
+    repository_directory = LocalPathParameter(
         default=None,
-        description="where the repository goes; empty: the run's directory",
+        description="where the repository goes, on this machine, for a "
+        "server reads it there; empty: the run's directory",
     )
 
     def requires(self) -> dict[str, law.Task]:
@@ -89,10 +94,20 @@ class ExportLocal(
         return {"train": self.train_task.req(self)}
 
     def output(self) -> dict[str, FileTarget]:
-        """The repository's manifest and models."""
-        directory = self.repository_directory or (
-            config.paths().directory("results_dir") / "model_repository"
-        )
+        """The repository's manifest and models.
+
+        Raises:
+            UserError: if the run's directory is in a store, and no other
+                directory is given.
+        """
+        results = config.paths().directory("results_dir")
+        directory = self.repository_directory or results / "model_repository"
+        if is_remote(directory):
+            raise UserError(
+                f"repository_directory of ExportLocal is empty, and results "
+                f"go to {results}: give a directory of this machine, where "
+                "a server can read the network"
+            )
         return targets.repository(directory, self.platform)
 
     def check_platform(self, manifest: Any) -> None:
@@ -123,10 +138,11 @@ class ExportLocal(
         """Check the training's manifest and export."""
         from export.main import export
 
-        trained = self.input()["train"]["manifest"]
-        self.check_manifest(trained)
+        trained = self.input()["train"]
+        self.check_manifest(trained["manifest"])
+        here = files.locals_of(trained[name] for name in NEEDED)
         export(
-            trained.file.parent,
+            here[0].parent,
             self.output()["manifest"].file.parent,
             platform=self.platform,
             fp16=self.fp16,

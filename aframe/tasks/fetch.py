@@ -1,10 +1,10 @@
 """Strain, one file a segment."""
 
-from pathlib import Path
 from typing import ClassVar
 
 import law
 from conventions.segments import Segment, read
+from storage import Location
 
 from aframe import config, targets
 from aframe.parameters import (
@@ -45,7 +45,7 @@ class Fetch(QueryParameters, AframeWorkflow):
     )
 
     @property
-    def data_directory(self) -> Path:
+    def data_directory(self) -> Location:
         """Where the files go."""
         return self.data_dir or config.paths().directory(self.directory)
 
@@ -60,7 +60,7 @@ class Fetch(QueryParameters, AframeWorkflow):
 
     def branch_plan(self) -> dict[int, Segment]:
         """One segment a branch."""
-        path = self.segments_task().output().file
+        path = self.segments_task().output().local()
         return dict(enumerate(read(path)))
 
     def branch_requires(self) -> dict[str, law.Task]:
@@ -77,22 +77,22 @@ class Fetch(QueryParameters, AframeWorkflow):
         from datagen.glitches import GlitchConfig
 
         start, stop = self.branch_data
-        output = self.output().file
         glitches = (
             GlitchConfig.from_mapping(self.glitches) if self.glitches else None
         )
-        background.fetch(
-            output,
-            source=self.source,
-            ifos=self.ifos,
-            start=start,
-            duration=stop - start,
-            sample_rate=self.sample_rate,
-            psds=dict(self.psds),
-            seed=self.seed,
-            glitches=glitches,
-            host=self.host or None,
-        )
+        with self.output().writing() as output:
+            background.fetch(
+                output,
+                source=self.source,
+                ifos=self.ifos,
+                start=start,
+                duration=stop - start,
+                sample_rate=self.sample_rate,
+                psds=dict(self.psds),
+                seed=self.seed,
+                glitches=glitches,
+                host=self.host or None,
+            )
 
 
 class FetchTrain(Fetch):

@@ -7,13 +7,15 @@ from typing import Any, ClassVar
 import law
 from conventions.errors import UserError
 from conventions.segments import read
+from storage import Location, is_remote
 
-from aframe import config, freshness, targets, workers
+from aframe import config, files, freshness, targets, workers
 from aframe.base import AframeTask
 from aframe.parameters import (
     BoolParameter,
     FloatParameter,
     IntParameter,
+    LocalPathParameter,
     PathParameter,
 )
 from aframe.targets import FileTarget
@@ -67,11 +69,23 @@ class InferParameters(
     )
 
     @property
-    def directory(self) -> Path:
-        """Where the events go."""
-        return self.output_dir or (
+    def directory(self) -> Location:
+        """Where the events go.
+
+        Raises:
+            UserError: if it is in a store and the network's outputs are to
+                be kept, whose files refer to each other.
+        """
+        directory = self.output_dir or (
             config.paths().directory("results_dir") / "infer"
         )
+        if self.return_timeseries and is_remote(directory):
+            raise UserError(
+                f"return_timeseries: the index of the network's outputs "
+                f"refers to their files, which {directory} cannot hold; let "
+                "output_dir be a directory of this machine"
+            )
+        return directory
 
     def check_repository(self) -> Any:
         """Compare the model repository with the settings.
@@ -105,7 +119,7 @@ class InferSegments(InferParameters, AframeWorkflow):
     }
     config_sections = ("Infer",)
 
-    server_log = PathParameter(
+    server_log = LocalPathParameter(
         default=None,
         significant=False,
         description="log of the server, for messages; empty: not known",
@@ -123,7 +137,7 @@ class InferSegments(InferParameters, AframeWorkflow):
                 f"shifts: {list(self.shifts)} must have one multiple for "
                 f"each of ifos {list(self.ifos)}"
             )
-        pairs = read(self.segments_task().output().file)
+        pairs = read(self.segments_task().output().local())
         count = slides.shifts_required(pairs, self.Tb)
         plan = slides.plan(pairs, count, zero_lag=self.zero_lag)
         return dict(enumerate(grouped(plan, self.slides_per_branch)))
@@ -156,9 +170,9 @@ class InferSegments(InferParameters, AframeWorkflow):
         upstream = self.requires().values()
         slides = zip(self.branch_data, self.output(), strict=True)
         return [
-            (slide, files)
-            for slide, files in slides
-            if not freshness.is_made_after(files, upstream)
+            (slide, group)
+            for slide, group in slides
+            if not freshness.is_made_after(group, upstream)
         ]
 
     def run(self) -> None:
@@ -180,20 +194,27 @@ class InferSegments(InferParameters, AframeWorkflow):
             )
         inputs = self.input()
         manifest = self.check_repository()
-        slides = []
-        for slide, targets_ in self.missing():
-            files = {name: target.file for name, target in targets_.items()}
-            if "foreground" in files:
-                files["injections"] = inputs["injections"]["waveforms"].file
-            slides.append(SlideFiles(shifts=slide.shifts, **files))
-        weights = inputs["train"]["weights"].file
-        with self.running_engine(weights, manifest, self.server_log) as engine:
+        missing = self.missing()
+        injections = inputs["injections"]["waveforms"].local()
+        weights = inputs["train"]["weights"].local()
+        background = inputs["background"].local()
+        with (
+            self.running_engine(weights, manifest, self.server_log) as engine,
+            files.writing_groups([group for _, group in missing]) as paths,
+        ):
             infer_segment(
                 engine,
-                background=inputs["background"].file,
+                background=background,
                 start=self.branch_data[0].start,
                 stop=self.branch_data[0].stop,
-                slides=slides,
+                slides=[
+                    SlideFiles(
+                        shifts=slide.shifts,
+                        injections=injections if "foreground" in to else None,
+                        **to,
+                    )
+                    for (slide, _), to in zip(missing, paths, strict=True)
+                ],
                 integration_window_length=self.integration_window_length,
                 cluster_window_length=self.cluster_window_length,
                 recovery_window=self.recovery_window,
@@ -297,28 +318,32 @@ class Infer(InferParameters, AframeTask):
         slides = [slide for branch in branches for slide in branch]
         injected = [slide for slide in slides if "foreground" in slide]
         unshifted = [slide for slide in slides if "foreground" not in slide]
-        foregrounds = _files(injected, "foreground")
-        injections = inputs["injections"]["waveforms"].file
+        foregrounds = _locals(injected, "foreground")
+        injections = inputs["injections"]["waveforms"]
         self.check_counts(injections, foregrounds)
-        merge(
-            backgrounds=_files(injected, "background"),
-            foregrounds=foregrounds,
-            zero_lags=_files(unshifted, "background"),
-            livetimes=_files(slides, "livetime"),
-            timeseries=_files(slides, "timeseries"),
-            output_dir=self.directory,
-            settings=SearchSettings(
-                integration_window_length=self.integration_window_length,
-                cluster_window_length=self.cluster_window_length,
-                recovery_window=self.recovery_window,
-                weights_sha256=manifest.weights_sha256,
-                engine=self.engine_name(manifest),
-                **self.serving_settings(),
-            ),
-            injections=injections,
+        settings = SearchSettings(
+            integration_window_length=self.integration_window_length,
+            cluster_window_length=self.cluster_window_length,
+            recovery_window=self.recovery_window,
+            weights_sha256=manifest.weights_sha256,
+            engine=self.engine_name(manifest),
+            **self.serving_settings(),
         )
+        with files.writing_directory(self.output()) as directory:
+            merge(
+                backgrounds=_locals(injected, "background"),
+                foregrounds=foregrounds,
+                zero_lags=_locals(unshifted, "background"),
+                livetimes=_locals(slides, "livetime"),
+                timeseries=_locals(slides, "timeseries"),
+                output_dir=directory,
+                settings=settings,
+                injections=injections.local(),
+            )
 
-    def check_counts(self, injections: Path, foregrounds: list[Path]) -> None:
+    def check_counts(
+        self, injections: FileTarget, foregrounds: list[Path]
+    ) -> None:
         """Check that every injection was searched for, and no other.
 
         Args:
@@ -334,16 +359,17 @@ class Infer(InferParameters, AframeTask):
             with storage.opened(path) as file:
                 return storage.read_length(file)
 
-        made, searched = count(injections), sum(map(count, foregrounds))
+        made = count(injections.local())
+        searched = sum(map(count, foregrounds))
         if made != searched:
             raise UserError(
-                f"{injections} holds {made} injections, but the segments and "
-                f"shifts that give Tb = {self.Tb:g} s were searched for "
+                f"{injections.file} holds {made} injections, but the segments "
+                f"and shifts that give Tb = {self.Tb:g} s were searched for "
                 f"{searched}: the file was made for another Tb or other "
                 "segments. Take the setting back, or remove the file to join "
                 "the injections anew"
             )
 
 
-def _files(slides: Sequence[dict[str, FileTarget]], name: str) -> list[Path]:
-    return [slide[name].file for slide in slides if name in slide]
+def _locals(slides: Sequence[dict[str, FileTarget]], name: str) -> list[Path]:
+    return files.locals_of(slide[name] for slide in slides if name in slide)

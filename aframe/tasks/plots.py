@@ -3,14 +3,14 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, ClassVar
 
 import law
 import luigi
 from conventions.errors import UserError
+from storage import Location
 
-from aframe import config, targets
+from aframe import config, files, targets
 from aframe.base import AframeTask
 from aframe.parameters import (
     DictParameter,
@@ -121,25 +121,26 @@ class SensitiveVolume(VetoParameters, PipelineParameters, AframeTask):
         events = inputs["events"]
         unshifted = events.get("0lag")
         if self.vetos:
-            made = VetoSet.read(inputs["vetos"].file)
+            made = VetoSet.read(inputs["vetos"].local())
             self._compare_vetos(made.settings, inputs["vetos"].file)
-        sensitive_volume(
-            events["background"].file,
-            events["foreground"].file,
-            inputs["injections"]["rejected"].file,
-            unshifted and unshifted.file,
-            self.output()["summary"].file.parent,
-            prior=self.source_prior,
-            prior_arguments=dict(self.prior_args),
-            ifos=self.ifos,
-            populations=[
-                Population(*pair) for pair in mass_pairs(self.mass_combos)
-            ],
-            astro_event_rate=self.astro_event_rate,
-            vetos=self.vetos,
-            veto_file=inputs["vetos"].file if self.vetos else None,
-            livetime=events["livetime"].file,
-        )
+        with files.writing_directory(self.output()) as directory:
+            sensitive_volume(
+                events["background"].local(),
+                events["foreground"].local(),
+                inputs["injections"]["rejected"].local(),
+                unshifted and unshifted.local(),
+                directory,
+                prior=self.source_prior,
+                prior_arguments=dict(self.prior_args),
+                ifos=self.ifos,
+                populations=[
+                    Population(*pair) for pair in mass_pairs(self.mass_combos)
+                ],
+                astro_event_rate=self.astro_event_rate,
+                vetos=self.vetos,
+                veto_file=inputs["vetos"].local() if self.vetos else None,
+                livetime=events["livetime"].local(),
+            )
 
     def check_results(self) -> None:
         """Compare the settings of the results with the configuration's.
@@ -147,8 +148,9 @@ class SensitiveVolume(VetoParameters, PipelineParameters, AframeTask):
         Raises:
             UserError: naming every setting that differs, and both values.
         """
-        path = self.output()["summary"].file
-        summary = json.loads(path.read_text())
+        target = self.output()["summary"]
+        path = target.file
+        summary = json.loads(target.local().read_text())
         vetos = summary.get("vetos")
         self._compare_vetos(vetos and vetos["settings"], path)
         prior = summary.get("prior", {})
@@ -181,7 +183,7 @@ class SensitiveVolume(VetoParameters, PipelineParameters, AframeTask):
             )
 
     def _compare_vetos(
-        self, made: Mapping[str, Any] | None, path: Path
+        self, made: Mapping[str, Any] | None, path: Location
     ) -> None:
         made = made or {"vetos": []}
         asked = self.veto_settings() if self.vetos else {"vetos": []}

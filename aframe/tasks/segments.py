@@ -80,4 +80,5 @@ class Query(QueryParameters, AframeTask):
             max_duration=self.max_duration,
             host=self.host or None,
         )
-        write(self.output().file, found)
+        with self.output().writing() as path:
+            write(path, found)

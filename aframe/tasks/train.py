@@ -6,9 +6,11 @@ import sys
 from pathlib import Path
 from typing import Any, ClassVar
 
+import storage
 from conventions.errors import UserError
+from storage import Location
 
-from aframe import config, devices, sections, targets
+from aframe import config, devices, files, sections, targets
 from aframe.base import AframeTask
 from aframe.parameters import (
     BoolParameter,
@@ -74,7 +76,7 @@ class PreprocessingParameters:
         """
         from preprocessing.manifest import Manifest
 
-        manifest = Manifest.read(target.file)
+        manifest = Manifest.read(target.local())
         manifest.check(
             str(config.config_file() or f"the settings of {self.task_family}"),
             target.file,
@@ -109,7 +111,7 @@ class TrainingParameters(PreprocessingParameters):
     )
 
     @property
-    def run_directory(self) -> Path:
+    def run_directory(self) -> Location:
         """Where the outputs go."""
         return self.run_dir or config.paths().directory("train_rundir")
 
@@ -140,13 +142,13 @@ class TrainLocal(TrainingParameters, AframeTask):
             UserError: if it is not there.
         """
         file = self.config or DEFAULT_YAML
-        if not file.is_file():
+        if not storage.exists(file):
             raise UserError(
                 f"config: there is no training configuration {file}"
             )
-        return file
+        return files.local(file)
 
-    def directories(self) -> dict[str, Path]:
+    def directories(self) -> dict[str, Location]:
         """Where strain and signals are, by the training's own names."""
         tasks = self.requires()
         return {
@@ -161,13 +163,13 @@ class TrainLocal(TrainingParameters, AframeTask):
             UserError: naming a file.
         """
         background = self.directories()["background_dir"]
-        strain = targets.files(self.input()["background"])
-        strays = set(background.glob("background-*.hdf5"))
-        strays -= {target.file for target in strain}
+        strain = {t.file for t in targets.files(self.input()["background"])}
+        found = storage.listing(background, "background-*.hdf5")
+        strays = [file for file in found if file not in strain]
         if strays:
             raise UserError(
                 f"{background} has strain of other segments than those of "
-                f"its segments.txt, such as {min(strays).name}: move it away"
+                f"its segments.txt, such as {strays[0].name}: move it away"
             )
 
     def arguments(self, yaml_file: str | Path) -> list[str]:

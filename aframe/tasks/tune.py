@@ -5,10 +5,16 @@ from typing import ClassVar
 
 import law
 import luigi
+import storage
 from conventions.errors import UserError
 
-from aframe import config, sections
-from aframe.parameters import FloatParameter, IntParameter, PathParameter
+from aframe import config, files, sections
+from aframe.parameters import (
+    FloatParameter,
+    IntParameter,
+    LocalPathParameter,
+    PathParameter,
+)
 from aframe.remote import pods, ray
 from aframe.remote.pods import Resources
 from aframe.remote.submission import Submission
@@ -50,7 +56,7 @@ class TuneTask(TrainLocal):
         default="tune",
         description="of the search, its directory and its W&B group",
     )
-    storage_dir = PathParameter(
+    storage_dir = LocalPathParameter(
         default=None,
         description="where the directory of the search goes, under the same "
         "path on all machines; empty: the run's directory",
@@ -101,9 +107,9 @@ class TuneTask(TrainLocal):
             UserError: if the file is not there.
         """
         file = self.space or DEFAULT_SPACE
-        if not file.is_file():
+        if not storage.exists(file):
             raise UserError(f"space: there is no file {file}")
-        return file
+        return files.local(file)
 
     def outer_arguments(self) -> list[str]:
         """Arguments of the search, beside those of its trainings."""
@@ -114,8 +120,11 @@ class TuneTask(TrainLocal):
 
     def place_settings(self) -> dict[str, str]:
         """Settings that depend on where the search runs, by name."""
+        directory = config.require_local(
+            self.storage_dir or self.run_directory, "storage_dir"
+        )
         found = {
-            "storage_dir": str(self.storage_dir or self.run_directory),
+            "storage_dir": str(directory),
             "space": str(self.space_file()),
         }
         return found | ({"endpoint": self.endpoint} if self.endpoint else {})

@@ -15,6 +15,7 @@ from aframe.base import AframeTask
 from aframe.parameters import (
     FloatParameter,
     ListParameter,
+    LocalPathParameter,
     PathParameter,
     PathsParameter,
 )
@@ -43,11 +44,11 @@ class VetoParameters:
         description="categories of vetoed times: CAT1, CAT2, ... of the veto "
         "definer, GATES, SEGMENTS, CATALOG; empty: none",
     )
-    veto_definer_file = PathParameter(
+    veto_definer_file = LocalPathParameter(
         default=None,
         description="veto-definer file (LIGO_LW XML); for CAT1, CAT2, ...",
     )
-    flags_file = PathParameter(
+    flags_file = LocalPathParameter(
         default=None,
         description="segments of the definer's flags, as gwpy writes them "
         "(HDF5 or LIGO_LW XML); empty: ask the segment database",
@@ -69,7 +70,7 @@ class VetoParameters:
         description="per interferometer a file of vetoed segments in "
         "segwizard format; for SEGMENTS",
     )
-    catalog = PathParameter(
+    catalog = LocalPathParameter(
         default=None,
         description="table of known events with their GPS times in a column "
         "gps, gps_time or time; for CATALOG",
@@ -187,10 +188,11 @@ class Vetos(VetoParameters, AframeTask):
         """Read files, ask the segment database, and write the times."""
         from datagen.vetos import VetoSources, vetos
 
-        vetos(
-            self.output().file,
-            self.vetos,
-            self.ifos,
-            read(self.input()["segments"].file),
-            VetoSources(**self.veto_sources()),
-        )
+        with self.output().writing() as path:
+            vetos(
+                path,
+                self.vetos,
+                self.ifos,
+                read(self.input()["segments"].local()),
+                VetoSources(**self.veto_sources()),
+            )

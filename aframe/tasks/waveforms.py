@@ -1,13 +1,13 @@
 """Simulated signals: for training, validation and the search."""
 
-from pathlib import Path
 from typing import Any, ClassVar
 
 import law
 import luigi
 from conventions.segments import read
+from storage import Location
 
-from aframe import config, targets
+from aframe import config, files, targets
 from aframe.base import AframeTask
 from aframe.parameters import (
     DictParameter,
@@ -126,11 +126,12 @@ class TrainingWaveforms(WaveformParameters, AframeTask):
         """Draw and write."""
         from datagen import waveforms
 
-        waveforms.training_waveforms(
-            self.output().file,
-            num_signals=self.num_signals,
-            **self.waveform_settings(),
-        )
+        with self.output().writing() as path:
+            waveforms.training_waveforms(
+                path,
+                num_signals=self.num_signals,
+                **self.waveform_settings(),
+            )
 
 
 class ValidationWaveforms(WaveformParameters, RejectionParameters, AframeTask):
@@ -153,13 +154,14 @@ class ValidationWaveforms(WaveformParameters, RejectionParameters, AframeTask):
         from datagen import waveforms
 
         background = targets.files(self.input()["background"])
-        waveforms.validation_waveforms(
-            self.output().file,
-            num_signals=self.num_signals,
-            background=[target.file for target in background],
-            **self.rejection_settings(),
-            **self.waveform_settings(),
-        )
+        with self.output().writing() as path:
+            waveforms.validation_waveforms(
+                path,
+                num_signals=self.num_signals,
+                background=files.locals_of(background),
+                **self.rejection_settings(),
+                **self.waveform_settings(),
+            )
 
 
 class TimeslideParameters:
@@ -207,7 +209,7 @@ class TestingWaveformsParameters(
     )
 
     @property
-    def directory(self) -> Path:
+    def directory(self) -> Location:
         """Where the merged files go."""
         return self.output_dir or config.paths().directory("test_waveforms")
 
@@ -226,7 +228,7 @@ class DeployTestingWaveforms(TestingWaveformsParameters, AframeWorkflow):
     def branch_plan(self) -> dict[int, Slide]:
         """One segment and shift a branch."""
         slides = self.timeslides
-        pairs = read(self.segments_task().output().file)
+        pairs = read(self.segments_task().output().local())
         count = slides.shifts_required(pairs, self.Tb)
         placement = Placement(
             self.spacing, self.buffer, self.waveform_duration
@@ -256,20 +258,21 @@ class DeployTestingWaveforms(TestingWaveformsParameters, AframeWorkflow):
         """Draw, reject and write the injections of one segment and shift."""
         from datagen import waveforms
 
-        slide, output = self.branch_data, self.output()
-        waveforms.testing_waveforms(
-            output["waveforms"].file,
-            output["rejected"].file,
-            start=slide.start + self.psd_length,
-            stop=slide.stop - max(slide.shifts),
-            shifts=slide.shifts,
-            background=self.input()["background"].file,
-            spacing=self.spacing,
-            buffer=self.buffer,
-            jitter=self.jitter,
-            **self.rejection_settings(),
-            **self.waveform_settings(),
-        )
+        slide = self.branch_data
+        with files.writing(self.output()) as output:
+            waveforms.testing_waveforms(
+                output["waveforms"],
+                output["rejected"],
+                start=slide.start + self.psd_length,
+                stop=slide.stop - max(slide.shifts),
+                shifts=slide.shifts,
+                background=self.input()["background"].local(),
+                spacing=self.spacing,
+                buffer=self.buffer,
+                jitter=self.jitter,
+                **self.rejection_settings(),
+                **self.waveform_settings(),
+            )
 
 
 class TestingWaveforms(TestingWaveformsParameters, AframeTask):
@@ -298,5 +301,6 @@ class TestingWaveforms(TestingWaveformsParameters, AframeTask):
 
         branches = self.input()["branches"]["collection"].targets.values()
         for name, target in self.output().items():
-            files = [branch[name].file for branch in branches]
-            waveforms.merge(files, target.file)
+            parts = files.locals_of(branch[name] for branch in branches)
+            with target.writing() as path:
+                waveforms.merge(parts, path)

@@ -31,11 +31,11 @@ class SandboxInfer(Infer):
         """
         from infer.settings import SearchSettings
 
-        path = self.output()["settings"].file
-        settings = SearchSettings.read(path)
+        target = self.output()["settings"]
+        settings = SearchSettings.read(target.local())
         settings.check(
             str(config.config_file() or "the configuration"),
-            path,
+            target.file,
             integration_window_length=self.integration_window_length,
             cluster_window_length=self.cluster_window_length,
             recovery_window=self.recovery_window,
@@ -92,7 +92,7 @@ class Sandbox(PipelineParameters, AframeTask):
             engine: what evaluated the network in the search.
         """
         output = self.output()
-        summary = json.loads(output["summary"].file.read_text())
+        summary = json.loads(output["summary"].local().read_text())
         lines = ["Results:"]
         lines += [f"  {name}: {t.file}" for name, t in output.items()]
         lines.append(f"  engine: {engine or 'not recorded'}")
