@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -220,21 +221,19 @@ def test_cut_connection(address, manifest, tiny, shared_memory):
     assert_same(found, expected)
 
 
-def test_another_network_after_a_restart(
-    server, manifest, slides, monkeypatch
-):
+def test_another_network_after_a_restart(server, manifest, slides):
     """Whatever comes up at the address is looked at again."""
-
-    def other(client, given):
-        raise UserError("serves another network")
-
     with (
         proxied(server.grpc) as proxy,
         TritonEngine(proxy.address, manifest, streams=3) as engine,
     ):
-        monkeypatch.setattr(StreamClient, "check", other)
-        with pytest.raises(UserError, match="another network"):
-            collect(engine, slides, {5: proxy.cut})
+
+        def restart():
+            engine.manifest = replace(manifest, weights_sha256="0" * 64)
+            proxy.cut()
+
+        with pytest.raises(UserError, match=r"another network.*\s+weights_"):
+            collect(engine, slides, {5: restart})
 
 
 def test_server_that_is_gone_for_good(server, manifest, slides, tmp_path):
