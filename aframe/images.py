@@ -234,8 +234,10 @@ def building(image: Image) -> Iterator[subprocess.Popen]:
         ) as scratch,
         image.log.open("w") as log,
     ):
+        # Apptainer does not tell the commands of a definition to end.
+        tied = lifeline.tied(group=True)
         process = subprocess.Popen(
-            [*lifeline.tied(), *command, str(temporary), image.definition],
+            [*tied, *command, str(temporary), image.definition],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=log,

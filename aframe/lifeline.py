@@ -1,17 +1,24 @@
 """Ends a process when the one that started it ends, however it does.
 
 Run as a script, with nothing but the standard library, it becomes a command
-that ends so:
+that ends so; or it runs one, and ends it with all that the command started:
 
     python -I lifeline.py PARENT_PID COMMAND...
+    python -I lifeline.py --group PARENT_PID COMMAND...
 """
 
 import ctypes
 import os
 import signal
+import subprocess
 import sys
+from collections.abc import Sequence
+from typing import Any
 
 PR_SET_PDEATHSIG = 1
+
+GRACE_SECONDS = 15
+"""What was told to end and has not is killed after this."""
 
 
 def end_with(parent: int) -> None:
@@ -34,11 +41,47 @@ def end_with(parent: int) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-def tied() -> list[str]:
-    """How a command begins that ends when this process does."""
-    return [sys.executable, "-I", __file__, str(os.getpid())]
+def run_group(command: Sequence[str]) -> int:
+    """Run a command that is told to end as by Ctrl-C, with its children.
+
+    It may not tell them itself, and wait for them.
+
+    Args:
+        command: runs in a process group of its own, to which SIGTERM and
+            SIGINT of this process are passed on.
+
+    Returns:
+        Its exit code.
+    """
+    process = subprocess.Popen(command, process_group=0)
+
+    def tell(number: int, *_: Any) -> None:
+        kill = number == signal.SIGALRM
+        try:
+            os.killpg(process.pid, signal.SIGKILL if kill else signal.SIGINT)
+        except ProcessLookupError:
+            return  # it has just ended
+        signal.alarm(GRACE_SECONDS)
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
+        signal.signal(number, tell)
+    return process.wait()
+
+
+def tied(*, group: bool = False) -> list[str]:
+    """How a command begins that ends when this process does.
+
+    Args:
+        group: with all that it started.
+    """
+    options = ["--group"] * group
+    return [sys.executable, "-I", __file__, *options, str(os.getpid())]
 
 
 if __name__ == "__main__":
-    end_with(int(sys.argv[1]))
-    os.execvp(sys.argv[2], sys.argv[2:])
+    group = sys.argv[1] == "--group"
+    parent, *command = sys.argv[1 + group :]
+    end_with(int(parent))
+    if group:
+        sys.exit(run_group(command))
+    os.execvp(command[0], command)
