@@ -1,5 +1,8 @@
 """Networks that map whitened strain to one detection statistic."""
 
+from architectures.supervised.filter_bank import (
+    SupervisedTimeDomainFilterBank,
+)
 from architectures.supervised.fused import (
     SupervisedMultiModalResNet,
     SupervisedTimeSpectrogramResNet,
@@ -19,6 +22,7 @@ __all__ = [
     "SupervisedMultiModalResNet",
     "SupervisedS4Model",
     "SupervisedSpectrogramDomainResNet",
+    "SupervisedTimeDomainFilterBank",
     "SupervisedTimeDomainNarrowResNet",
     "SupervisedTimeDomainResNet",
     "SupervisedTimeDomainWaveNet",
