@@ -39,14 +39,20 @@ FULL_CIRCLE = 2 * np.pi
 EXTREME_SPIN = 0.998
 
 
-def nonspin_bbh(cosmology: Cosmology = COSMOLOGY) -> Population:
+def nonspin_bbh(
+    cosmology: Cosmology = COSMOLOGY,
+    minimum_mass: float = 5,
+    maximum_mass: float = 100,
+) -> Population:
     """Black holes without spin, uniform in detector-frame masses.
 
-    Masses of 5 to 100 solar masses with mass_1 >= mass_2, uniform in
-    comoving volume and source-frame time to redshift 0.5.
+    Masses with mass_1 >= mass_2, uniform in comoving volume and
+    source-frame time to redshift 0.5.
 
     Args:
         cosmology: astropy cosmology of the redshift distribution.
+        minimum_mass: smallest mass in solar masses.
+        maximum_mass: largest mass in solar masses.
 
     Returns:
         The prior, and True: masses are those of the detector frame.
@@ -55,7 +61,10 @@ def nonspin_bbh(cosmology: Cosmology = COSMOLOGY) -> Population:
         ("a_1", "a_2", "tilt_1", "tilt_2", "phi_12", "phi_jl"), 0.0
     )
     prior = OrderedMassesPriorDict(
-        _uniform_masses(5, 100) | _orientation() | {"psi": 0.0} | spins
+        _uniform_masses(minimum_mass, maximum_mass)
+        | _orientation()
+        | {"psi": 0.0}
+        | spins
     )
     prior["redshift"] = _source_frame_redshift(0.5, cosmology)
     return prior, True

@@ -245,3 +245,15 @@ def test_density_without_events_is_empty():
     prior, frame = load("nonspin_bbh")
     empty = np.zeros(0)
     assert source_frame_density(prior, frame, *[empty] * 3).shape == (0,)
+
+
+def test_masses_without_spin_lie_in_a_given_range():
+    prior, frame = priors.load(
+        "priors.priors.nonspin_bbh",
+        {"minimum_mass": 10.0, "maximum_mass": 50.0},
+    )
+    with seeded(6):
+        sample = draw(prior, frame, 2000)
+    assert sample["mass_2"].min() >= 10
+    assert 48 < sample["mass_1"].max() <= 50
+    assert (sample["mass_1"] >= sample["mass_2"]).all()
