@@ -21,6 +21,7 @@ TINY = {
     "heterodyned": TINY_RESNET,
     "multimodal": {"time_layers": "[1,1]", "freq_layers": "[1,1]"},
     "s4": {"d_model": 8, "d_state": 4, "n_layers": 1},
+    "skill": {"num_filters": 2, "filter_size": 64},
     "time_spectrogram": {"time_layers": "[1,1]", "spec_layers": "[1,1]"},
     "wavenet": {"res_channels": 4, "layers_per_block": 2},
     "xylophone": {"octaves": "[[1],[1]]"},
