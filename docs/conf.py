@@ -1,11 +1,13 @@
 """Settings of Sphinx for this documentation."""
 
+import re
 import sys
 import tomllib
 from pathlib import Path
 
 from astroid.exceptions import AstroidImportError
 from astroid.manager import AstroidManager
+from sphinx.application import Sphinx
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = sorted(
@@ -30,7 +32,7 @@ extensions = [
     "parameters",
     "sphinx.ext.napoleon",
 ]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "templates"]
 highlight_language = "none"
 smartquotes = False
 
@@ -46,6 +48,21 @@ autoapi_root = "api"
 autoapi_add_toctree_entry = False
 autoapi_member_order = "bysource"
 autoapi_options = ["members", "show-inheritance", "show-module-summary"]
+autoapi_template_dir = "templates"
+
+# Of the API, only the packages are in the list of pages that each page has:
+# with all modules, that list would take most of the time of a build.
+_MODULE_PAGE = re.compile(rf"{autoapi_root}/\w+/.+/index")
+
+
+def _leave_out_of_list(app: Sphinx, name: str, source: list[str]) -> None:
+    if _MODULE_PAGE.fullmatch(name):
+        source[0] = f":orphan:\n\n{source[0]}"
+
+
+def setup(app: Sphinx) -> None:
+    """Connect what is above to a build."""
+    app.connect("source-read", _leave_out_of_list)
 
 
 _ast_of_module = AstroidManager.ast_from_module_name

@@ -20,8 +20,6 @@ from aframe.base import AframeTask
 
 ROOT = Path(__file__).parents[1]
 
-pytestmark = pytest.mark.timeout(600)
-
 
 class Page(HTMLParser):
     """Links and anchors of a page."""

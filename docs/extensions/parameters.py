@@ -40,14 +40,15 @@ KINDS: dict[str, str] = {
     "MultiRangeParameter": "ranges such as 0:3, separated by commas",
     "OptionalFloatParameter": "number or empty",
     "OptionalIntParameter": "whole number or empty",
-    "PathParameter": "path",
-    "PathsParameter": "mapping to paths, in JSON",
+    "LocalPathParameter": "path of this machine",
+    "PathParameter": "path, or s3://bucket/key",
+    "PathsParameter": "mapping to paths of this machine, in JSON",
     "TaskParameter": "name of a task",
     "WorkflowParameter": "one of " + ", ".join(WORKFLOWS),
 }
 """Words for what a parameter accepts, by its class or one it is made of."""
 
-_UNIT = re.compile(r", (s|Hz|solar masses)(?=;| as |$)")
+_UNIT = re.compile(r", (s|Hz|MB|MiB|GB|solar masses)(?=;| as |$)")
 _CHOICES = re.compile(r" Choices: \{.*\}$")
 
 
@@ -146,11 +147,12 @@ def _first_paragraph(cls: type) -> nodes.paragraph:
     return nodes.paragraph("", "", *_inline(text.replace("\n", " ")))
 
 
-def _names(text: str, names: Iterable[str]) -> nodes.paragraph:
+def _links(text: str, links: dict[str, str]) -> nodes.paragraph:
+    """A paragraph of links to sections of the page, by their id."""
     children: list[nodes.Node] = [nodes.Text(text)]
-    for index, name in enumerate(names):
+    for index, (target, name) in enumerate(links.items()):
         children += [nodes.Text(", ")] if index else []
-        children.append(nodes.literal("", name))
+        children.append(nodes.reference("", name, refid=target, internal=True))
     return nodes.paragraph("", "", *children)
 
 
@@ -211,33 +213,55 @@ def _section(name: str, title: str, *content: nodes.Node) -> nodes.section:
 
 def task_parameters() -> list[nodes.Node]:
     """A section for each group of shared parameters, and for each task."""
-    found: list[nodes.Node] = []
+    return [*_groups(), *map(_task, tasks())]
+
+
+def _groups() -> Iterator[nodes.section]:
     seen: set[str] = set()
     for cls, title in GROUPS.items():
         shared = {n: p for n, p in cls.get_params() if n not in seen}
         seen |= set(shared)
-        table = _parameters(cls.__name__, shared)
-        found.append(_section(cls.__name__, title, table))
-    for task in tasks():
-        family = task.get_task_family()
-        content: list[nodes.Node] = [_first_paragraph(task)]
-        names = [family, *task.config_sections]
-        content.append(
-            _names(
-                "Sections, the first wins: ", (f"[luigi_{n}]" for n in names)
-            )
+        of_law = {name for name in shared if _is_of_law(cls, name)}
+        yield _section(
+            cls.__name__,
+            title,
+            _parameters(
+                cls.__name__,
+                {n: p for n, p in shared.items() if n not in of_law},
+            ),
+            nodes.paragraph("", "Those of law itself:"),
+            _parameters(
+                cls.__name__, {n: p for n, p in shared.items() if n in of_law}
+            ),
         )
-        if task.reqs:
-            required = [t.get_task_family() for t in task.reqs.values()]
-            content.append(_names("Requires: ", required))
-        content.append(
-            nodes.paragraph("", f"Also: {GROUPS[group(task)].lower()}.")
+
+
+def _is_of_law(cls: type, name: str) -> bool:
+    owner = next(base for base in cls.__mro__ if name in vars(base))
+    return owner.__module__.startswith("law.")
+
+
+def _task(task: type[AframeTask]) -> nodes.section:
+    family = task.get_task_family()
+    content: list[nodes.Node] = [_first_paragraph(task)]
+    if task.config_sections:
+        text = f"What [luigi_{family}] does not have is taken from "
+        names = {name: f"[luigi_{name}]" for name in task.config_sections}
+        content.append(_links(text, names))
+    required = [t.get_task_family() for t in task.reqs.values()]
+    if required:
+        content.append(_links("Requires: ", {n: n for n in required}))
+    shared = group(task)
+    content.append(
+        _links(
+            "Parameters: those of ", {shared.__name__: GROUPS[shared].lower()}
         )
-        own = own_parameters(task)
-        if own:
-            content.append(_parameters(family, own))
-        found.append(_section(family, family, *content))
-    return found
+    )
+    own = own_parameters(task)
+    if own:
+        content[-1].append(nodes.Text(", and"))
+        content.append(_parameters(family, own))
+    return _section(family, family, *content)
 
 
 def shared_sections() -> list[nodes.Node]:
