@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+from aframe import config
+
 _waiting: list[int] | None = None
 
 
@@ -50,10 +52,11 @@ def orphaned() -> bool:
 
 
 def _show(kind: type, error: BaseException, trace: Any) -> None:
-    if issubclass(kind, KeyboardInterrupt):
-        sys.stderr.write("interrupted; run again to continue\n")
-    else:
+    if not issubclass(kind, KeyboardInterrupt):
         sys.__excepthook__(kind, error, trace)
+    elif config.error_file() is None:
+        # In a container, the law outside says so.
+        sys.stderr.write("interrupted; run again to continue\n")
 
 
 def _ignore(signum: int, frame: FrameType | None) -> None:
