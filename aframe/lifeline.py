@@ -17,7 +17,7 @@ from typing import Any
 
 PR_SET_PDEATHSIG = 1
 
-GRACE_SECONDS = 15
+GRACE_SECONDS = 60
 """What was told to end and has not is killed after this."""
 
 
@@ -44,18 +44,24 @@ def end_with(parent: int) -> None:
 def run_group(command: Sequence[str]) -> int:
     """Run a command that is told to end as by Ctrl-C, with its children.
 
-    It may not tell them itself, and wait for them.
+    It may not tell them itself, and wait for them; and it may have lost the
+    wish to end with its parent, as programs do that change their privileges.
 
     Args:
-        command: runs in a process group of its own, to which SIGTERM and
-            SIGINT of this process are passed on.
+        command: runs in a process group of its own, to which the first
+            SIGTERM and each SIGINT of this process go as SIGINT.
 
     Returns:
         Its exit code.
     """
     process = subprocess.Popen(command, process_group=0)
+    told = False
 
     def tell(number: int, *_: Any) -> None:
+        nonlocal told
+        if number == signal.SIGTERM and told:
+            return
+        told = True
         kill = number == signal.SIGALRM
         try:
             os.killpg(process.pid, signal.SIGKILL if kill else signal.SIGINT)
@@ -65,7 +71,8 @@ def run_group(command: Sequence[str]) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
         signal.signal(number, tell)
-    return process.wait()
+    code = process.wait()
+    return code if code >= 0 else 128 - code
 
 
 def tied(*, group: bool = False) -> list[str]:

@@ -149,7 +149,7 @@ class ApptainerSandbox(law.Sandbox):
             if not name.startswith(_FOREIGN)
         } | {f"APPTAINERENV_{name}": value for name, value in inside.items()}
         process = subprocess.Popen(
-            [*lifeline.tied(), *shlex.split(cmd)],
+            [*lifeline.tied(group=True), *shlex.split(cmd)],
             stdin=subprocess.DEVNULL,
             stdout=stdout or sys.stdout,
             stderr=stderr or sys.stderr,
