@@ -4,6 +4,7 @@ import h5py
 import pytest
 from conventions.errors import UserError
 
+from aframe.targets import FileTarget
 from aframe.tasks import Infer
 
 
@@ -20,7 +21,8 @@ def run_with(tmp_path):
     def run(made, searched):
         paths = [write(f"{i}.hdf5", n) for i, n in enumerate(searched)]
         task = Infer(Tb=200.0)
-        task.check_counts(write("waveforms.hdf5", made), paths)
+        injections = FileTarget(write("waveforms.hdf5", made))
+        task.check_counts(injections, paths)
 
     return run
 

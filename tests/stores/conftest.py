@@ -1,0 +1,103 @@
+"""A run whose directories are all in a store."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CONFIG = """
+[luigi_base]
+source = simulated
+psds = {"H1": "aLIGO_O4_high_asd.txt", "L1": "aLIGO_O4_high_asd.txt"}
+train_start = 1240579783
+train_stop = 1240580033
+test_stop = 1240580283
+max_duration = 125
+sample_rate = 512
+Tb = 200
+waveform_duration = 4
+right_pad = 1
+inference_psd_length = 16
+inference_batch_size = 16
+
+[luigi_FetchTrain]
+min_duration = 64
+
+[luigi_FetchTest]
+min_duration = 64
+
+[luigi_TrainingWaveforms]
+num_signals = 8
+
+[luigi_ValidationWaveforms]
+num_signals = 4
+
+[luigi_TestingWaveforms]
+num_signals =
+spacing = 12
+buffer = 4
+jitter = 1
+
+[luigi_Infer]
+engine = direct
+
+[luigi_ExportLocal]
+repository_directory = model_repository
+"""
+
+
+class StoredRun:
+    """A run in a bucket; what it needs here is in a directory.
+
+    Attributes:
+        bucket: where its directories are.
+        place: of this machine.
+        environment: of its processes.
+        log: what all of them printed.
+    """
+
+    def __init__(self, bucket, place, base, environment):
+        self.bucket = bucket
+        self.place = place
+        self.config = place / "test.cfg"
+        self.config.write_text(f"[core]\ninherit = {base}\n{CONFIG}")
+        self.environment = environment | {
+            "AFRAME_TRAIN_BACKGROUND_DIR": f"{bucket}train/background",
+            "AFRAME_TRAIN_WAVEFORMS_DIR": f"{bucket}train/waveforms",
+            "AFRAME_TEST_BACKGROUND_DIR": f"{bucket}test/background",
+            "AFRAME_TEST_WAVEFORMS_DIR": f"{bucket}test/waveforms",
+            "AFRAME_TRAIN_RUN_DIR": f"{bucket}training",
+            "AFRAME_RESULTS_DIR": f"{bucket}results",
+            "AFRAME_TMPDIR": str(place / "tmp"),
+            "AFRAME_CONDOR_DIR": str(place / "condor"),
+            "LAW_CONFIG_FILE": str(self.config),
+            "LAW_HOME": str(place / ".law"),
+            "PYTHONPATH": str(Path(__file__).parent / "programs"),
+        }
+        self.log = ""
+
+    def law(self, *arguments, **environment):
+        """Run law; return exit code and output."""
+        done = subprocess.run(
+            [Path(sys.executable).with_name("law"), "run", *arguments],
+            env=self.environment | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=600,
+        )
+        self.log += done.stdout
+        return done.returncode, done.stdout
+
+
+@pytest.fixture
+def stored(s3, s3_bucket, configs, tmp_path):
+    """A run whose directories are all in a store."""
+    environment = {
+        k: v for k, v in os.environ.items() if not k.startswith("AFRAME_")
+    }
+    base = configs / "base.cfg"
+    return StoredRun(s3_bucket, tmp_path, base, environment | s3.environment)

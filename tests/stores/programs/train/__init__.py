@@ -1,0 +1,1 @@
+"""Stands in for the training, which takes longer than a moment."""
