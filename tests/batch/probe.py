@@ -32,6 +32,7 @@ class ProbeList(ProbeParameters, AframeTask):
 
 
 class Probe(ProbeParameters, AframeWorkflow):
+    project = "infer"
     reqs: ClassVar = {"list": ProbeList}
 
     count = IntParameter(description="branches")

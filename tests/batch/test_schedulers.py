@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -42,6 +43,43 @@ def test_a_job_gets_what_is_listed(batch, write_config):
     assert found["environment"]["GREETING"] == "hello, $HOME 'a'"
     assert found["environment"]["LAW_CONFIG_FILE"] == str(config)
     assert "NOT_FOR_JOBS" not in found["environment"]
+
+
+def test_jobs_run_in_containers(batch, write_config, infer_image, tmp_path):
+    """With credentials, of which none is in a file or message."""
+    secrets = {
+        "AWS_SECRET_ACCESS_KEY": "a/secret+$HOME of S3",
+        "WANDB_API_KEY": "0123456789secret0123456789",
+    }
+    here = Path(__file__).parent
+    config = write_config(
+        f"[luigi_jobs]\nenvironment = {json.dumps([*secrets])}\n"
+        '[luigi_containers]\nenvironment = ["PYTHONPATH"]\n'
+        f'directories = ["{here}"]\n',
+        base="base.cfg",
+    )
+    batch.environment |= secrets | {
+        "LAW_CONFIG_FILE": str(config),
+        "AFRAME_SANDBOX": "apptainer",
+        "AFRAME_CONTAINER_ROOT": str(infer_image.parent),
+    }
+    memory = ["--request-memory", "1GB"]
+    result = batch.law("--count", 2, *memory, "--failures", '{"1": 1}')
+    assert result.returncode == 0, result.stdout + result.stderr
+    for branch in range(2):
+        environment = batch.done(branch)["environment"]
+        assert environment["APPTAINER_CONTAINER"] == str(infer_image)
+        assert environment.items() >= secrets.items()
+        assert "NOT_FOR_JOBS" not in environment
+    assert [batch.runs(i) for i in range(2)] == [1, 2]
+    first = batch.jobs() / "logs" / "Probe_1.log"
+    assert "attempt 1 of branch 1" in first.read_text()
+    for path in batch.place.glob("done-*"):
+        path.unlink()
+    written = [p for p in tmp_path.rglob("*") if p.is_file()]
+    texts = [p.read_text(errors="replace") for p in written]
+    for value in secrets.values():
+        assert not [t for t in (*texts, result.stdout) if value in t]
 
 
 def test_law_that_was_killed_finds_its_jobs(batch, wait):
