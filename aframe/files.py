@@ -1,14 +1,16 @@
 """Files of tasks: on this machine, or in a store and copied as needed."""
 
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import storage
 from conventions.errors import UserError
-from conventions.files import scratch_beside
+from conventions.files import complete, scratch_beside
 from law.target.base import Target
 from storage import Location
 
@@ -70,11 +72,12 @@ class FileTarget(Target):
             raise UserError(f"{self.file} is not there any more")
         return found.modified_ns
 
-    def remove(self, silent: bool = True) -> None:
+    def remove(self, silent: bool = True, **kwargs: Any) -> None:
         """Remove the file.
 
         Args:
             silent: none need be there.
+            kwargs: law's for other kinds of files, ignored.
         """
         if not storage.is_remote(self.file):
             self.file.unlink(missing_ok=silent)
@@ -82,6 +85,34 @@ class FileTarget(Target):
             storage.remove(self.file)
         else:
             raise FileNotFoundError(self.path)
+
+    @property
+    def basename(self) -> str:
+        """Its name, for law to fetch it."""
+        return self.file.name
+
+    def stat(self) -> SimpleNamespace:
+        """Its size, for law to fetch it.
+
+        Raises:
+            FileNotFoundError: if it is not there.
+        """
+        if not storage.is_remote(self.file):
+            return SimpleNamespace(st_size=self.file.stat().st_size)
+        found = storage.stat(self.file)
+        if found is None:
+            raise FileNotFoundError(self.path)
+        return SimpleNamespace(st_size=found.size)
+
+    def copy_to_local(self, path: str, **kwargs: Any) -> None:
+        """Copy it to a path of this machine, for law to fetch it.
+
+        Args:
+            path: where to.
+            kwargs: law's for other kinds of files, ignored.
+        """
+        with complete(path) as temporary:
+            shutil.copyfile(self.local(), temporary)
 
     def local(self) -> Path:
         """The file on this machine, for reading.

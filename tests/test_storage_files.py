@@ -68,13 +68,22 @@ def _write_and_fail(path):
 
 def test_removal(target):
     put(target, "one")
-    target.remove(silent=False)
+    target.remove(silent=False, local_sync=True)
     assert not target.exists()
     target.remove()
     with pytest.raises(FileNotFoundError):
         target.remove(silent=False)
     with pytest.raises(UserError, match="is not there any more"):
         target.modified()
+
+
+def test_law_fetches_what_is_in_a_store(target, tmp_path):
+    with pytest.raises(FileNotFoundError):
+        target.stat()
+    put(target, "one")
+    assert target.stat().st_size == 3
+    target.copy_to_local(str(tmp_path / target.basename), retries=0)
+    assert (tmp_path / "x.txt").read_text() == "one"
 
 
 def test_local_files_are_removed_too(tmp_path):
