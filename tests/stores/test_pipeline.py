@@ -6,7 +6,7 @@ import re
 import h5py
 from storage import cached, listing, remove, stat
 
-SANDBOX = "aframe.pipelines.sandbox.Sandbox"
+SANDBOX = ("aframe.pipelines.sandbox.Sandbox", "--train-task", "TrainLocal")
 
 
 def started(output):
@@ -19,7 +19,7 @@ def names(place, pattern="*"):
 
 
 def test_the_whole_pipeline_is_in_a_store(stored, tmp_path):
-    code, output = stored.law(SANDBOX)
+    code, output = stored.law(*SANDBOX)
     assert code == 0, output
     assert len(started(output)) > 15
     bucket = stored.bucket
@@ -72,7 +72,7 @@ def test_the_whole_pipeline_is_in_a_store(stored, tmp_path):
     assert not [p for p in on_the_way.rglob("*") if p.is_file()]
     assert not list((stored.place / "tmp").glob(".outputs*"))
 
-    code, output = stored.law(SANDBOX)
+    code, output = stored.law(*SANDBOX)
     assert code == 0, output
     assert "Nothing to do" in output
     assert started(output) == ["Sandbox"]
