@@ -452,6 +452,25 @@ def test_a_branch_in_a_container_finds_the_same(run, infer_image):
 
 
 @pytest.mark.timeout(900)
+def test_the_results_of_a_container_are_the_same(run, light_images):
+    volume = run.directory / "results" / "sensitive_volume"
+    before = json.loads((volume / "summary.json").read_text())
+    (volume / "summary.json").unlink()
+    config = run.directory / "demo.cfg"
+    config.write_text(
+        f"{TINY_CFG}\n[luigi_SandboxSV]\nsandbox = apptainer\n"
+        f"image = {light_images['plots']}\n"
+    )
+    try:
+        code, output = run.complete()
+    finally:
+        config.write_text(TINY_CFG)
+    assert code == 0, output
+    assert output.count("entering sandbox") == 1
+    assert json.loads((volume / "summary.json").read_text()) == before
+
+
+@pytest.mark.timeout(900)
 def test_an_error_in_a_container_is_shown(run, infer_image):
     lost = min(run.slides.glob("*/foreground.hdf5"))
     kept = lost.read_bytes()
@@ -468,7 +487,7 @@ def test_an_error_in_a_container_is_shown(run, infer_image):
         config.write_text(TINY_CFG)
         lost.write_bytes(kept)
     assert code != 0
-    assert "integration_window_length: 0.01 s must hold" in output
+    assert output.count("integration_window_length: 0.01 s must hold") == 1
     assert run.no_process_is_left(), processes_of(run.directory)
 
 
