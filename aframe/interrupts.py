@@ -4,12 +4,16 @@ import multiprocessing
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
 from aframe import config
+
+END_SECONDS = 2.0
+"""How long a process that was killed may take to be gone."""
 
 _waiting: list[int] | None = None
 
@@ -48,7 +52,15 @@ def orphaned() -> bool:
     It is told to end then as by Ctrl-C, but nobody has asked for that.
     """
     luigi_process = multiprocessing.parent_process()
-    return luigi_process is not None and os.getppid() != luigi_process.pid
+    if luigi_process is None:
+        return False
+    # Its threads end one after the other, and the first one's end tells.
+    deadline = time.monotonic() + END_SECONDS
+    while time.monotonic() < deadline:
+        if os.getppid() != luigi_process.pid:
+            return True
+        time.sleep(0.02)
+    return False
 
 
 def _show(kind: type, error: BaseException, trace: Any) -> None:

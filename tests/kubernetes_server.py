@@ -51,6 +51,7 @@ class Api:
         self.ray_pods = []
         self.warnings = []
         self.linger = 0
+        self.ends = lambda: None  # is called when the job ends
         self.seen = -1
         self.lock = threading.RLock()
         self.began = now()
@@ -99,6 +100,7 @@ class Api:
         if self.seen == len(self.life) - 1 and self.outcome:
             condition = {"type": self.outcome, "status": "True"}
             job["status"] = {"conditions": [condition]}
+            self.ends()
         return [pod(job, **state)] if state else []
 
     def post(self, kind, _, body):

@@ -38,7 +38,7 @@ PASSING = (429, 500, 502, 503, 504)
 GUIDE = "docs/remote.md lists the rights that are needed"
 
 
-class UnreachableError(RuntimeError):
+class UnreachableError(UserError):
     """The cluster has not answered for too long; what runs there runs on."""
 
 

@@ -20,7 +20,7 @@ POD_LABEL = "batch.kubernetes.io/job-name"
 CLUSTER_LABEL = "ray.io/cluster"
 
 
-class JobFailedError(RuntimeError):
+class JobFailedError(UserError):
     """A job ended without what it was to make."""
 
 
@@ -158,7 +158,7 @@ class Run:
                 self.cluster.delete(
                     manifest["kind"], manifest["metadata"]["name"]
                 )
-        except (UnreachableError, UserError) as error:
+        except UserError as error:
             self._tell(f"could not clean up: {error}\n  {self._removal()}")
 
     def _wait_for_ray(self) -> None:
