@@ -1,9 +1,13 @@
+from pathlib import Path
+
 import h5py
 import numpy as np
 import pytest
 
 RATE = 256
 IFOS = ("H1", "L1")
+ROOT = Path(__file__).parents[3]
+DEMO = ROOT / "aframe" / "pipelines" / "sandbox" / "configs" / "demo.yaml"
 
 
 def write_background(path, start, duration, seed, rate=RATE, ifos=IFOS):
@@ -80,13 +84,44 @@ def settings(directories):
     }
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def background_writer():
     """The function that writes a background file."""
     return write_background
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def waveforms_writer():
     """The function that writes a file of waveforms."""
     return write_waveforms
+
+
+@pytest.fixture
+def arguments(directories):
+    """A training of seconds, from the demo's configuration."""
+    background, waveforms = directories
+    data = {
+        "background_dir": background,
+        "waveforms_dir": waveforms,
+        "ifos": "[H1,L1]",
+        "sample_rate": 256,
+        "kernel_length": 1.5,
+        "fduration": 1,
+        "highpass": 20,
+        "lowpass": "null",
+        "psd_length": 8,
+        "batch_size": 16,
+        "batches_per_epoch": 2,
+        "min_valid_duration": 60,
+        "valid_livetime": 80,
+        "num_workers": 0,
+    }
+    return [
+        "fit",
+        f"--config={DEMO}",
+        *[f"--data.{name}={value}" for name, value in data.items()],
+        "--model.arch.channels=[8,8]",
+        "--trainer.max_epochs=3",
+        "--trainer.log_every_n_steps=1",
+        "--trainer.enable_progress_bar=false",
+    ]

@@ -31,37 +31,6 @@ OUTPUTS = [
 ]
 
 
-@pytest.fixture
-def arguments(directories):
-    """A training of seconds, from the demo's configuration."""
-    background, waveforms = directories
-    data = {
-        "background_dir": background,
-        "waveforms_dir": waveforms,
-        "ifos": "[H1,L1]",
-        "sample_rate": 256,
-        "kernel_length": 1.5,
-        "fduration": 1,
-        "highpass": 20,
-        "lowpass": "null",
-        "psd_length": 8,
-        "batch_size": 16,
-        "batches_per_epoch": 2,
-        "min_valid_duration": 60,
-        "valid_livetime": 80,
-        "num_workers": 0,
-    }
-    return [
-        "fit",
-        f"--config={CONFIGS[1]}",
-        *[f"--data.{name}={value}" for name, value in data.items()],
-        "--model.arch.channels=[8,8]",
-        "--trainer.max_epochs=3",
-        "--trainer.log_every_n_steps=1",
-        "--trainer.enable_progress_bar=false",
-    ]
-
-
 def train(arguments, run_dir, *more):
     main([*arguments, f"--run_dir={run_dir}", *more])
 

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -52,11 +53,10 @@ class Probe(Callback):
 '''
 
 
-@pytest.fixture
-def arguments(directories, tmp_path, waveforms_writer):
+@pytest.fixture(scope="module")
+def arguments(directories, tmp_path_factory, waveforms_writer):
     background, waveforms = directories
-    mine = tmp_path / "waveforms"
-    mine.mkdir()
+    mine = tmp_path_factory.mktemp("waveforms")
     name = "train_waveforms.hdf5"
     (mine / name).symlink_to(waveforms / name)
     waveforms_writer(mine / "val_waveforms.hdf5", SIGNALS, 5, ("h1", "l1"))
@@ -81,14 +81,17 @@ def arguments(directories, tmp_path, waveforms_writer):
         *[f"--data.{name}={value}" for name, value in data.items()],
         "--model.arch.channels=[8,8]",
         "--model.metric.max_fpr=1.0",
-        "--trainer.max_epochs=1",
+        "--trainer.max_epochs=2",
         "--trainer.log_every_n_steps=1",
         "--trainer.enable_progress_bar=false",
     ]
 
 
-def on_two(tmp_path, *arguments, probe=None):
-    """Run the command on two devices; none of its processes stays."""
+def on_two(tmp_path, *arguments, probe=None, until=None):
+    """Run the command on two devices; none of its processes stays.
+
+    Where there is a file ``until``, all are killed once it is written.
+    """
     (tmp_path / "probe.py").write_text(PROBE)
     callback = {
         "class_path": "probe.Probe",
@@ -110,6 +113,11 @@ def on_two(tmp_path, *arguments, probe=None):
         start_new_session=True,
     )
     try:
+        while until is not None and not until.exists():
+            assert process.poll() is None, process.communicate()[0]
+            time.sleep(0.02)
+        if until is not None:
+            os.killpg(process.pid, signal.SIGKILL)
         output, _ = process.communicate(timeout=400)
     finally:
         if process.returncode is None:
@@ -117,15 +125,27 @@ def on_two(tmp_path, *arguments, probe=None):
     return process.returncode, output
 
 
-def test_two_devices_score_as_one_does(arguments, tmp_path, capfd):
-    run = tmp_path / "run"
-    code, output = on_two(tmp_path, "fit", *arguments, f"--run_dir={run}")
-    assert code == 0, output
+def metrics(run):
     with (run / "metrics.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    [expected] = [r["valid_auroc"] for r in rows if r["valid_auroc"]]
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def whole(arguments, tmp_path_factory):
+    """Directory of a training that nothing disturbs, and of its probes."""
+    directory = tmp_path_factory.mktemp("whole")
+    run = directory / "run"
+    code, output = on_two(directory, "fit", *arguments, f"--run_dir={run}")
+    assert code == 0, output
+    return directory
+
+
+def test_two_devices_score_as_one_does(whole, arguments, tmp_path, capfd):
+    run = whole / "run"
+    rows = metrics(run)
+    expected = [r["valid_auroc"] for r in rows if r["valid_auroc"]][-1]
     seen = [
-        json.loads((tmp_path / f"probe-{rank}.json").read_text())
+        json.loads((whole / f"probe-{rank}.json").read_text())
         for rank in (0, 1)
     ]
 
@@ -133,14 +153,14 @@ def test_two_devices_score_as_one_does(arguments, tmp_path, capfd):
     valid = [share["valid"] for share in seen]
     assert len(valid[0]) == len(valid[1])
     pieces = sum(noise > 0 for share in valid for noise, _ in share)
-    assert pieces % 2 == 1
-    assert pieces > SIGNALS
-    assert sum(count for share in valid for _, count in share) == SIGNALS
+    assert pieces % 4 == 2  # an odd number in each epoch
+    assert pieces > 2 * SIGNALS
+    assert sum(count for share in valid for _, count in share) == 2 * SIGNALS
 
     # different data on each
     batches = [share["train"] for share in seen]
-    assert len(batches[0]) == len(batches[1]) == 4
-    assert len({*batches[0], *batches[1]}) == 8
+    assert len(batches[0]) == len(batches[1]) == 8
+    assert len({*batches[0], *batches[1]}) == 16
 
     # the learning rate is that of two devices
     peak = max(float(row["lr-AdamW"]) for row in rows)
@@ -161,6 +181,33 @@ def test_two_devices_score_as_one_does(arguments, tmp_path, capfd):
     score = float(line.strip(" │").split()[-1])
     assert score == pytest.approx(float(expected), abs=1e-6)
     assert 0 < score < 1
+
+
+def test_a_killed_run_goes_on(whole, arguments, tmp_path):
+    run = tmp_path / "run"
+    command = "fit", *arguments, f"--run_dir={run}"
+    on_two(tmp_path, *command, until=run / "last.ckpt")
+    assert not (run / "manifest.json").exists()
+    last = torch.load(run / "last.ckpt", weights_only=True)
+    assert last["global_step"] == 4  # of the first epoch
+    code, output = on_two(tmp_path, *command)
+    assert code == 0, output
+
+    # each device goes on where it was, with data that it had not seen
+    for rank in (0, 1):
+        name = f"probe-{rank}.json"
+        found = json.loads((tmp_path / name).read_text())["train"]
+        expected = json.loads((whole / name).read_text())["train"]
+        assert found == pytest.approx(expected[4:])
+    rows = metrics(run)
+    expected = metrics(whole / "run")
+    assert [row["step"] for row in rows] == [row["step"] for row in expected]
+    for name in ("train_loss", "valid_auroc", "lr-AdamW"):
+        for one, other in zip(rows, expected, strict=True):
+            assert bool(one[name]) == bool(other[name])
+            if other[name]:
+                value = float(one[name])
+                assert value == pytest.approx(float(other[name]), rel=1e-5)
 
 
 def test_both_stop_when_one_has_a_loss_that_is_no_number(arguments, tmp_path):

@@ -2,7 +2,7 @@ import csv
 
 import pytest
 import torch
-from train.checkpoints import CompleteCheckpointIO
+from train.checkpoints import CompleteCheckpointIO, MovableCheckpoint
 from train.logger import MetricsLogger
 from train.run import RunDirectory, fingerprint
 
@@ -86,6 +86,23 @@ def test_start_keeps_what_goes_on_and_removes_what_does_not(run):
     run.manifest.touch()
     run.start("other")
     assert not run.manifest.exists()
+
+
+def test_the_best_score_moves_with_its_directory(tmp_path):
+    def checkpoint(directory):
+        return MovableCheckpoint(directory, "best", "valid_auroc", mode="max")
+
+    old = checkpoint(tmp_path / "old")
+    path = str(tmp_path / "old" / "best.ckpt")
+    old.best_model_path = old.kth_best_model_path = path
+    old.best_model_score = old.kth_value = torch.tensor(0.9)
+    old.best_k_models = {path: torch.tensor(0.9)}
+    new = checkpoint(tmp_path / "new")
+    new.load_state_dict(old.state_dict())
+    moved = str(tmp_path / "new" / "best.ckpt")
+    assert new.best_model_path == new.kth_best_model_path == moved
+    assert new.best_model_score == 0.9
+    assert new.best_k_models == {moved: 0.9}
 
 
 class Payload:

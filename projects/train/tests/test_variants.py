@@ -72,21 +72,33 @@ def tiny(config, directories):
     ]
 
 
-@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
-def test_one_step_of_training_and_validation(config, directories, tmp_path):
-    main([*tiny(config, directories), f"--run_dir={tmp_path}"])
-    with (tmp_path / "metrics.csv").open(newline="") as file:
+@pytest.fixture(scope="module")
+def trained(request, directories, tmp_path_factory):
+    """Directory of a training of one configuration."""
+    run_dir = tmp_path_factory.mktemp(request.param.stem)
+    main([*tiny(request.param, directories), f"--run_dir={run_dir}"])
+    return run_dir
+
+
+every = pytest.mark.parametrize(
+    "trained", CONFIGS, indirect=True, ids=lambda path: path.stem
+)
+
+
+@every
+def test_one_step_of_training_and_validation(trained):
+    with (trained / "metrics.csv").open(newline="") as file:
         (row,) = csv.DictReader(file)
     assert math.isfinite(float(row["train_loss"]))
     assert 0 <= float(row["valid_auroc"]) <= 1
 
-    manifest = Manifest.read(tmp_path / "manifest.json")
+    manifest = Manifest.read(trained / "manifest.json")
     specs = manifest.inputs
-    with h5py.File(tmp_path / "batch.hdf5") as file:
+    with h5py.File(trained / "batch.hdf5") as file:
         names = [spec.name for spec in specs] if len(specs) > 1 else ["X"]
         X = [torch.from_numpy(file[name][:]) for name in names]
         assert file["y"].shape == (8,)
-    network = torch.jit.load(tmp_path / "model.pt")
+    network = torch.jit.load(trained / "model.pt")
     for size in (1, 8):
         assert network(*(x[:size] for x in X)).shape == (size,)
     # inference makes the same inputs of the whitened kernels
@@ -94,5 +106,21 @@ def test_one_step_of_training_and_validation(config, directories, tmp_path):
         made = Inputs(manifest.preprocessing, specs)(X[0])
         for one, other in zip(made, X, strict=True):
             torch.testing.assert_close(one, other)
-    with h5py.File(tmp_path / "val_batch.hdf5") as file:
+    with h5py.File(trained / "val_batch.hdf5") as file:
         assert len(file) == 2 * len(specs)
+
+
+@every
+def test_what_was_trained_is_exported(trained, tmp_path):
+    """With the samples of its inputs that are in ``batch.hdf5``."""
+    main = pytest.importorskip("export.main")
+    manifest = main.export(
+        trained,
+        tmp_path / "repository",
+        psd_length=8,
+        inference_sampling_rate=2,
+        batch_size=4,
+    )
+    expected = Manifest.read(trained / "manifest.json")
+    assert manifest.inputs == expected.inputs
+    assert (tmp_path / "repository" / "manifest.json").is_file()

@@ -5,7 +5,33 @@ from typing import Any
 
 import torch
 from conventions.files import complete
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
+
+
+class MovableCheckpoint(ModelCheckpoint):
+    """Knows what the best score was, wherever its directory has moved to.
+
+    Such as to another machine, where a run in a store goes on. Lightning
+    forgets it, and then takes the next epoch for the best.
+    """
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over the state of a directory with the same files."""
+
+        def moved(path: str) -> str:
+            return str(Path(self.dirpath) / Path(path).name) if path else path
+
+        paths = "best_model_path", "kth_best_model_path", "last_model_path"
+        scores = state_dict["best_k_models"].items()
+        super().load_state_dict(
+            state_dict
+            | {name: moved(state_dict[name]) for name in paths}
+            | {
+                "dirpath": self.dirpath,
+                "best_k_models": {moved(k): score for k, score in scores},
+            }
+        )
 
 
 class CompleteCheckpointIO(TorchCheckpointIO):

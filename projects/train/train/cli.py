@@ -10,20 +10,21 @@ from conventions.files import complete
 from lightning import Callback, Trainer
 from lightning.pytorch.callbacks import (
     LearningRateMonitor,
-    ModelCheckpoint,
     TQDMProgressBar,
 )
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities import rank_zero_only
+from storage import is_remote, location
 
 from train import artifacts, reports
 from train.callbacks import EpochSeed, FiniteLoss
-from train.checkpoints import CompleteCheckpointIO
+from train.checkpoints import CompleteCheckpointIO, MovableCheckpoint
 from train.data import AframeDataset
 from train.logger import MetricsLogger
 from train.model import AframeModule
 from train.plots import ValidationPlots
+from train.remote import Mirror, Uploads
 from train.run import RunDirectory, fingerprint
 from train.wandb_logger import WandbLogger, WandbSettings
 
@@ -41,7 +42,8 @@ class AframeCLI(LightningCLI):
             "--run_dir",
             type=str,
             required=True,
-            help="Directory for weights, checkpoints, metrics and manifest.",
+            help="Directory for weights, checkpoints, metrics and manifest; "
+            "a path, or s3://bucket/key.",
         )
         parser.add_argument(
             "--wandb",
@@ -60,11 +62,6 @@ class AframeCLI(LightningCLI):
     def settings(self) -> Any:
         """Settings of the chosen subcommand."""
         return self.config[self.subcommand]
-
-    @property
-    def run_dir(self) -> Path:
-        """Where everything is written."""
-        return Path(self.settings.run_dir)
 
     def dump(self) -> str:
         """All settings as YAML."""
@@ -87,11 +84,17 @@ class AframeCLI(LightningCLI):
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Decide where to continue; bind what is written to the run."""
-        run = RunDirectory(self.run_dir)
+        self.mirror = self._mirror()
+        path = self.mirror and self.mirror.scratch
+        run = RunDirectory(path or Path(self.settings.run_dir))
         digest = fingerprint(self._decisive(), self.datamodule.input_files())
         self.run = run
         if self.subcommand == "fit":
             self.datamodule.setup()  # a mistake must not cost earlier results
+            if self.mirror:
+                self.mirror.fetch()
+                if run.resumable(digest) is None:
+                    self.mirror.clear()
             run.start(digest)
             resumed = run.resumable(digest)
             self.config_init.fit.ckpt_path = resumed and str(resumed)
@@ -113,6 +116,13 @@ class AframeCLI(LightningCLI):
             **kwargs,
         )
 
+    def _mirror(self) -> Mirror | None:
+        """What keeps the directory in a store, if it is in one."""
+        place = location(self.settings.run_dir)
+        if not is_remote(place):
+            return None
+        return Mirror(place, self.datamodule.cache)
+
     def _loggers(self, keep: bool) -> list[Logger]:
         """The CSV file, and W&B where it is asked for."""
         path, wandb = self.run.path, self.config_init.fit.wandb
@@ -128,14 +138,15 @@ class AframeCLI(LightningCLI):
             EpochSeed(self.settings.seed_everything),
             FiniteLoss(path),
             ValidationPlots(path),
+            *([Uploads(self.mirror)] if self.mirror else []),
             *self._checkpoints(path),
         ]
 
     @staticmethod
-    def _checkpoints(directory: Path) -> list[ModelCheckpoint]:
+    def _checkpoints(directory: Path) -> list[MovableCheckpoint]:
         """The best epoch, and the last: save_last skips those not best."""
         return [
-            ModelCheckpoint(
+            MovableCheckpoint(
                 directory,
                 filename=name,
                 monitor=monitor,
@@ -154,6 +165,7 @@ class AframeCLI(LightningCLI):
         settings = self.settings.clone()
         for name in ("run_dir", "config", "ckpt_path", "wandb"):
             settings.pop(name, None)
+        settings.data.init_args.pop("cache_dir", None)
         return str(settings.as_dict())
 
     @rank_zero_only
@@ -169,6 +181,8 @@ class AframeCLI(LightningCLI):
         """Write the report, and what export and inference need."""
         reports.write(self.run.path)
         artifacts.write(self.run.path, self.model, self.datamodule)
+        if self.mirror:
+            self.mirror.push()
 
 
 def _several(value: Any) -> list[Any]:

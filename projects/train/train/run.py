@@ -9,11 +9,13 @@ from pathlib import Path
 
 from conventions.files import complete
 from lightning.pytorch.utilities import rank_zero_only
+from storage import Location, is_remote, stat
 
 from train import plots
 from train.callbacks import BAD_BATCH
 from train.logger import METRICS
 
+STARTED = "started.json"
 OUTPUTS = (
     "manifest.json",
     "search.json",  # where the weights are those of a search
@@ -26,20 +28,40 @@ OUTPUTS = (
 )
 
 
-def fingerprint(settings: str, files: Sequence[Path]) -> str:
+def fingerprint(settings: str, files: Sequence[Location]) -> str:
     """Digest of what decides the outcome of a training.
 
     Args:
         settings: all settings, as text.
-        files: that are read; name, size and time of change count.
+        files: that are read; name, size and time of change count, or the
+            etag of what is in a store.
 
     Returns:
         Hexadecimal digits.
     """
-    stats = [(p, p.stat()) for p in files if p.is_file()]
-    entries = [[str(p), s.st_size, s.st_mtime_ns] for p, s in stats]
+    found = [(file, version(file)) for file in files]
+    entries = [[str(file), *about] for file, about in found if about]
     content = json.dumps([settings, entries])
     return hashlib.sha256(content.encode()).hexdigest()
+
+
+def version(file: Location) -> list[int | str] | None:
+    """What changes when a file does.
+
+    Args:
+        file: of this machine or of a store.
+
+    Returns:
+        Bytes, and nanoseconds since the epoch or an etag; None if there is
+        no such file.
+    """
+    if is_remote(file):
+        stored = stat(file)
+        return stored and [stored.size, stored.etag]
+    if not file.is_file():
+        return None
+    about = file.stat()
+    return [about.st_size, about.st_mtime_ns]
 
 
 @dataclass(frozen=True)
@@ -54,7 +76,7 @@ class RunDirectory:
 
     @property
     def _started(self) -> Path:
-        return self.path / "started.json"
+        return self.path / STARTED
 
     @property
     def manifest(self) -> Path:

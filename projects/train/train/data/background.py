@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 from conventions.errors import UserError
 
+FILES = "background-*.hdf5"
 PIECE = 2**22
 """Samples that are read at once to check them."""
 
@@ -58,11 +59,9 @@ def find(
             f"background_dir: {directory} is not a directory; it is made by "
             "FetchTrain"
         )
-    paths = sorted(directory.glob("background-*.hdf5"))
+    paths = sorted(directory.glob(FILES))
     if not paths:
-        raise UserError(
-            f"background_dir: no files background-*.hdf5 in {directory}"
-        )
+        raise UserError(f"background_dir: no files {FILES} in {directory}")
     return [_check(path, ifos, sample_rate) for path in paths]
 
 

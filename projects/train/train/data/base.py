@@ -11,10 +11,19 @@ from lightning import LightningDataModule
 from preprocessing.config import Preprocessing
 from preprocessing.manifest import InputSpec
 from preprocessing.snapshotter import psd_size
+from storage import (
+    Location,
+    cached,
+    cached_directory,
+    is_remote,
+    listing,
+    location,
+)
 from torch import Generator, Tensor
 from torch.utils.data import DataLoader
 
 from train.data.background import (
+    FILES,
     RandomKernels,
     check_finite,
     find,
@@ -40,6 +49,7 @@ from train.data.validation import (
     ValidationBatches,
     even_share,
 )
+from train.locations import default_cache
 from train.snr import SnrSampler
 from train.waveforms.loader import WaveformLoader
 from train.waveforms.reader import WaveformReader
@@ -62,9 +72,10 @@ class AframeDataset(LightningDataModule, ABC):
     the background and the same of the foreground, in pairs.
 
     Args:
-        background_dir: holds files ``background-*.hdf5``.
+        background_dir: holds files ``background-*.hdf5``; a path, or
+            ``s3://bucket/key``.
         waveforms_dir: holds ``val_waveforms.hdf5`` (responses), and what
-            ``waveform_sampler`` reads.
+            ``waveform_sampler`` reads; a path, or ``s3://bucket/key``.
         ifos: interferometers in channel order.
         sample_rate: in Hz.
         kernel_length: of the network's input, in seconds.
@@ -101,6 +112,9 @@ class AframeDataset(LightningDataModule, ABC):
             signal is scored.
         num_workers: worker processes that read training data.
         seed: entropy of everything random.
+        cache_dir: directory of this node for checked copies of what is in a
+            store, one for all processes; by default one of the user among
+            the temporary files.
 
     Raises:
         UserError: on construction for settings that contradict each other,
@@ -137,6 +151,7 @@ class AframeDataset(LightningDataModule, ABC):
         num_valid_views: int = 5,
         num_workers: int = 1,
         seed: int = 0,
+        cache_dir: str | None = None,
     ) -> None:
         super().__init__()
         self.config = Preprocessing(
@@ -164,8 +179,9 @@ class AframeDataset(LightningDataModule, ABC):
             valid_livetime=valid_livetime,
         )
         self.placement = make_placement(self.config, left_pad, right_pad)
-        self.background_dir = Path(background_dir)
-        self.waveforms_dir = Path(waveforms_dir)
+        self.background_dir = location(background_dir)
+        self.waveforms_dir = location(waveforms_dir)
+        self.cache = Path(cache_dir) if cache_dir else default_cache()
         self.left_pad, self.right_pad = left_pad, right_pad
         self.psd_size = psd_size(self.config, psd_length)
         self.batch_size = batch_size
@@ -214,13 +230,21 @@ class AframeDataset(LightningDataModule, ABC):
         """Number of interferometers, as networks are told it."""
         return self.config.num_ifos
 
-    def input_files(self) -> list[Path]:
+    def input_files(self) -> list[Location]:
         """Files that the training reads."""
-        return [
-            *sorted(self.background_dir.glob("background-*.hdf5")),
-            *self.waveform_sampler.files(self.waveforms_dir),
-            self.waveforms_dir / RESPONSES,
-        ]
+        return [*listing(self.background_dir, FILES), *self._waveform_files()]
+
+    def _waveform_files(self) -> list[Location]:
+        signals = self.waveform_sampler.files(self.waveforms_dir)
+        return [*signals, self.waveforms_dir / RESPONSES]
+
+    def _fetch(self) -> tuple[Path, Path]:
+        """Directories of this node with background and waveforms."""
+        background = cached_directory(self.background_dir, FILES, self.cache)
+        if not is_remote(self.waveforms_dir):
+            return background, self.waveforms_dir
+        copies = [cached(file, self.cache) for file in self._waveform_files()]
+        return background, copies[-1].parent
 
     def setup(self, stage: str | None = None) -> None:
         """Check all files and plan what is read.
@@ -230,7 +254,8 @@ class AframeDataset(LightningDataModule, ABC):
         """
         config = self.config
         self.represent = NetworkInputs(config, self.representations())
-        stretches = find(self.background_dir, config.ifos, config.sample_rate)
+        background, waveforms = self._fetch()
+        stretches = find(background, config.ifos, config.sample_rate)
         if not self._checked:
             check_finite(stretches, config.ifos)
             self._checked = True
@@ -239,7 +264,7 @@ class AframeDataset(LightningDataModule, ABC):
         rank = self.trainer.global_rank if self.trainer else 0
         self._rank_seed = (self.seed, rank)
         signals = self.waveform_sampler
-        signals.prepare(self.waveforms_dir, config.sample_rate)
+        signals.prepare(waveforms, config.sample_rate)
         check_length(signals.size, "of training", config.kernel_size)
         self.train_set = TrainingBatches(
             RandomKernels(train, config.ifos, head),
@@ -258,7 +283,7 @@ class AframeDataset(LightningDataModule, ABC):
         )
         livetime = round(self.valid_livetime * config.sample_rate)
         responses = WaveformReader(
-            self.waveforms_dir / RESPONSES,
+            waveforms / RESPONSES,
             tuple(ifo.lower() for ifo in config.ifos),
             config.sample_rate,
         )

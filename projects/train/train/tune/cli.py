@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from conventions.errors import UserError, exit_on_user_error
+from storage import Location, is_remote, location
 
+from train.locations import default_cache
+from train.remote import Mirror
 from train.tune import configuration, environment, space
 from train.tune.configuration import Tree
 from train.tune.search import Search
@@ -21,7 +24,7 @@ from train.tune.space import Choice, Distribution
 
 OPTIONS: dict[str, tuple[type, str]] = {
     "name": (str, "of the search, its directory and its W&B group"),
-    "storage_dir": (Path, "holds the directories of searches"),
+    "storage_dir": (str, "holds the directories of searches"),
     "space": (Path, "YAML file of the search space"),
     "num_samples": (int, "trials"),
     "cpus_per_gpu": (float, "CPUs for each GPU; without GPUs, each process"),
@@ -51,10 +54,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--run_dir",
-        type=Path,
+        type=str,
         default=None,
-        help="where the best trial's weights go; default: the directory of "
-        "the search",
+        help="where the best trial's weights go, a path or s3://bucket/key; "
+        "default: the directory of the search",
     )
     defaults = {f.name: f.default for f in fields(TuneSettings)}
     for name, (kind, text) in OPTIONS.items():
@@ -96,7 +99,14 @@ def _settings(given: Mapping[str, Any], sections: Sequence[Any]) -> Any:
         )
     if isinstance(values["space"], str | Path):
         values["space"] = configuration.load(Path(values["space"]))
-    values["storage_dir"] = values["storage_dir"].expanduser().absolute()
+    storage_dir = location(values["storage_dir"])
+    if is_remote(storage_dir):
+        raise UserError(
+            f"tune.storage_dir: {storage_dir} is in a store; trials write to "
+            "a directory that all machines of the cluster see, give one, and "
+            "--run_dir s3://... for the weights of the best"
+        )
+    values["storage_dir"] = storage_dir.expanduser().absolute()
     return TuneSettings(**values)
 
 
@@ -114,7 +124,7 @@ def _typed(key: str, value: Any) -> Any:
         ) from None
 
 
-def prepare(arguments: Sequence[str]) -> tuple[Search, Path]:
+def prepare(arguments: Sequence[str]) -> tuple[Search, Location]:
     """Read and check what is asked, before anything is started.
 
     Args:
@@ -139,7 +149,8 @@ def prepare(arguments: Sequence[str]) -> tuple[Search, Path]:
     for values in _telling(distributions, samples[0]):
         configuration.effective([configuration.vary(training, values)], [])
     search = Search(settings, training, samples)
-    return search, given.run_dir or search.path
+    run_dir = location(given.run_dir) if given.run_dir else search.path
+    return search, run_dir
 
 
 def _telling(
@@ -161,8 +172,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: by default those of the process.
     """
-    search, run_dir = prepare(sys.argv[1:] if arguments is None else arguments)
+    search, place = prepare(sys.argv[1:] if arguments is None else arguments)
     search.check()
+    mirror = Mirror(place, default_cache()) if is_remote(place) else None
+    run_dir = mirror.scratch if mirror else place
+    if mirror:
+        mirror.fetch()
     if search.is_placed(run_dir):
         sys.stdout.write(f"{search.path}: nothing to do\n")
         return
@@ -173,7 +188,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise SystemExit(130) from None
     best = search.best()
     search.place(run_dir, best)
-    _report(search, best, run_dir)
+    if mirror:
+        mirror.clear()
+        mirror.push()
+    _report(search, best, place)
 
 
 def _run(search: Search) -> None:
@@ -190,7 +208,7 @@ def _run(search: Search) -> None:
         runner.run(search.settings, search.write_trials(Path.cwd()))
 
 
-def _report(search: Search, best: int, run_dir: Path) -> None:
+def _report(search: Search, best: int, run_dir: Location) -> None:
     """Say how all trials went, the best one first."""
     rows = search.table()
     rows.sort(key=lambda row: -(row["valid_auroc"] or 0))

@@ -13,8 +13,10 @@ from typing import Any
 
 import yaml
 from conventions.errors import UserError
+from storage import listing, location
 
 from train.cli import main as train_main
+from train.run import version
 
 Tree = dict[str, Any]
 
@@ -23,7 +25,10 @@ FIXED = ("run_dir", "ckpt_path", "weights_only", "config")
 
 
 class _Loader(yaml.SafeLoader):
-    """Takes ``1e-4`` for a number, as the training's own parser does."""
+    """Takes ``1e-4`` for a number, as the training's own parser does.
+
+    A subclass of the safe loader: plain values alone, no objects.
+    """
 
 
 _Loader.add_implicit_resolver(
@@ -150,24 +155,24 @@ def _names(settings: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
             yield from _names(value, name)
 
 
-def input_files(settings: Tree) -> dict[str, list[int]]:
-    """Size and time of change of the files that the data settings name.
+def input_files(settings: Tree) -> dict[str, list[int | str]]:
+    """What changes with the files that the data settings name.
 
     Args:
         settings: of a training.
 
     Returns:
-        Bytes and nanoseconds since the epoch of each file in the
-        directories of this machine that are settings of the data.
+        :func:`train.run.version` of each file in the directories that are
+        settings of the data.
     """
-    values = settings["data"].get("init_args", {}).values()
-    places = [Path(value) for value in values if isinstance(value, str)]
+    names = ("background_dir", "waveforms_dir")
+    values = settings["data"].get("init_args", {})
     files = [
-        path
-        for place in places
-        if place.is_dir()
-        for path in sorted(place.iterdir())
-        if path.is_file() and not path.name.startswith(".")
+        file
+        for name in names
+        if name in values
+        for file in listing(location(values[name]), "*")
+        if not file.name.startswith(".")
     ]
-    stats = {str(path): path.stat() for path in files}
-    return {k: [s.st_size, s.st_mtime_ns] for k, s in stats.items()}
+    versions = {str(file): version(file) for file in files}
+    return {file: about for file, about in versions.items() if about}

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from conventions.errors import UserError
+from storage import Location
 from torch import Tensor
 
 from train.waveforms.reader import WaveformReader
@@ -36,7 +37,7 @@ class WaveformLoader(WaveformSampler):
             raise UserError(f"chunk_size: {chunk_size} must be at least 1")
         self.chunk_size = chunk_size
 
-    def files(self, directory: Path) -> list[Path]:
+    def files(self, directory: Location) -> list[Location]:
         """The file of polarizations."""
         return [directory / FILE]
 

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 
 import numpy as np
+from storage import Location
 from torch import Tensor, nn
 
 Drawn = dict[str, Tensor]
@@ -24,7 +25,7 @@ class WaveformSampler(nn.Module, ABC):
     size: int
     coalescence: int
 
-    def files(self, directory: Path) -> list[Path]:
+    def files(self, directory: Location) -> list[Location]:
         """Files that are read, none by default.
 
         Args:
