@@ -194,7 +194,12 @@ class TrainLocal(TrainingParameters, AframeTask):
     def command(self) -> list[str]:
         """The command that trains."""
         self.check_strays()
-        return [sys.executable, *self.arguments(self.yaml_file())]
+        arguments = self.arguments(self.yaml_file())
+        places = (self.run_directory, *self.directories().values())
+        if any(map(storage.is_remote, places)):
+            cache = config.scratch_directory()
+            arguments.append(f"--data.cache_dir={cache}")
+        return [sys.executable, *arguments]
 
     def outer_arguments(self) -> list[str]:
         """Arguments of where the training runs and where it is shown."""
