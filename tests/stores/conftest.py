@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -40,12 +41,27 @@ spacing = 12
 buffer = 4
 jitter = 1
 
+[luigi_wandb]
+enabled = true
+
 [luigi_Infer]
 engine = direct
 
 [luigi_ExportLocal]
 repository_directory = model_repository
 """
+
+
+WANDB_KEY = "5ec2e7" * 6 + "cafe"
+
+
+def command_lines():
+    """Those of all processes of this machine."""
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            yield entry.read_bytes().decode(errors="replace")
+        except OSError:
+            continue
 
 
 class StoredRun:
@@ -56,6 +72,7 @@ class StoredRun:
         place: of this machine.
         environment: of its processes.
         log: what all of them printed.
+        seen: command lines that held a secret while they ran.
     """
 
     def __init__(self, bucket, place, base, environment):
@@ -72,23 +89,48 @@ class StoredRun:
             "AFRAME_RESULTS_DIR": f"{bucket}results",
             "AFRAME_TMPDIR": str(place / "tmp"),
             "AFRAME_CONDOR_DIR": str(place / "condor"),
+            "WANDB_API_KEY": WANDB_KEY,
             "LAW_CONFIG_FILE": str(self.config),
             "LAW_HOME": str(place / ".law"),
             "PYTHONPATH": str(Path(__file__).parent / "programs"),
         }
         self.log = ""
+        self.seen = []
+
+    @property
+    def secrets(self):
+        """What nobody is to see."""
+        return [
+            self.environment[name]
+            for name in ("AWS_SECRET_ACCESS_KEY", "WANDB_API_KEY")
+        ]
+
+    def _watch(self, ended):
+        while not ended.wait(0.2):
+            self.seen += [
+                line
+                for line in command_lines()
+                if any(secret in line for secret in self.secrets)
+            ]
 
     def law(self, *arguments, **environment):
         """Run law; return exit code and output."""
-        done = subprocess.run(
-            [Path(sys.executable).with_name("law"), "run", *arguments],
-            env=self.environment | environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-            timeout=600,
-        )
+        ended = threading.Event()
+        watch = threading.Thread(target=self._watch, args=(ended,))
+        watch.start()
+        try:
+            done = subprocess.run(
+                [Path(sys.executable).with_name("law"), "run", *arguments],
+                env=self.environment | environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                check=False,
+                timeout=600,
+            )
+        finally:
+            ended.set()
+            watch.join()
         self.log += done.stdout
         return done.returncode, done.stdout
 

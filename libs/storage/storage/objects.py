@@ -166,6 +166,8 @@ def upload(local: str | os.PathLike[str], remote: UPath) -> Stored:
 
 def _remove_parts(remote: UPath) -> None:
     """Remove parts of all uploads to a place that did not come to an end."""
+    from botocore.exceptions import BotoCoreError
+
     bucket, key = bucket_and_key(remote)
     client = filesystem(remote)
     try:
@@ -179,7 +181,7 @@ def _remove_parts(remote: UPath) -> None:
                     "abort_multipart_upload",
                     UploadId=begun["UploadId"],
                 )
-    except OSError as error:
+    except (OSError, BotoCoreError) as error:
         # They cost space, but the object is as it should be.
         _logger.info(
             "parts of interrupted uploads to %s stay: %s", remote, error
