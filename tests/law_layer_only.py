@@ -11,6 +11,7 @@ ALLOWED = {"aframe", "conventions", "storage"}
 BLOCKED = {
     *("torch", "numpy", "h5py", "gwpy", "lightning", "scipy", "astropy"),
     *("bilby", "lal", "ml4gw", "tritonclient", "matplotlib", "bokeh", "ray"),
+    "kubernetes",
     *("datagen", "train", "export", "infer", "plots"),
     *("ledger", "waveforms", "priors", "p_astro"),
     *("preprocessing", "architectures"),

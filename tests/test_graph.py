@@ -16,7 +16,7 @@ TASKS = [f"aframe.{name}" for name in tasks.__all__]
 PIPELINES = [f"aframe.pipelines.sandbox.{name}" for name in sandbox.__all__]
 NOT_IN_SANDBOX = {
     *("Infer", "SensitiveVolume", "InferSegments", "Vetos"),
-    *("TuneLocal", "TuneTask"),
+    *("TrainRemote", "TuneLocal", "TuneRemote", "TuneTask"),
 }
 SCRIPT = Path(__file__).with_name("law_layer_only.py")
 

@@ -17,7 +17,8 @@ from aframe.parameters import (
     LocalPathParameter,
 )
 from aframe.targets import FileTarget
-from aframe.tasks.train import PreprocessingParameters, TrainLocal
+from aframe.tasks.train import PreprocessingParameters
+from aframe.tasks.train_remote import Train
 
 NEEDED = ("manifest", "weights", "batch")
 """Files of a training that are read."""
@@ -31,7 +32,7 @@ class PipelineParameters:
     travels = True
 
     train_task = luigi.TaskParameter(
-        default=TrainLocal,
+        default=Train,
         description="the task that trains the network",
     )
 
