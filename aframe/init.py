@@ -8,7 +8,9 @@ from pathlib import Path
 
 from conventions.errors import UserError, exit_on_user_error
 from conventions.files import complete
+from storage import Location, location
 
+from aframe import config, provenance
 from aframe.tasks.train import DEFAULT_YAML
 
 CONFIGS = Path(__file__).parent / "pipelines" / "sandbox" / "configs"
@@ -16,8 +18,15 @@ CONFIGS = Path(__file__).parent / "pipelines" / "sandbox" / "configs"
 MODES = {
     "demo": ("base.cfg", "demo.cfg", "demo.yaml"),
     "sandbox": ("base.cfg", "bbh.cfg", "bbh.yaml"),
+    "tune": ("base.cfg", "bbh.cfg", "tune.cfg", "bbh.yaml", "tune.yaml"),
 }
 """Files of each mode; the scripts use the last ``.cfg``."""
+
+REMOTE = "remote.cfg"
+"""The configuration of a run in object storage, on top of the mode's."""
+
+VERSIONS = "versions.json"
+"""What the run was made with."""
 
 DIRECTORIES = {
     "AFRAME_TRAIN_BACKGROUND_DIR": "data/train/background",
@@ -31,16 +40,19 @@ DIRECTORIES = {
 }
 """Where each variable of a run points, relative to its directory."""
 
+STORED = ("data", "training")
+"""Those of them that go to object storage, if anything does."""
 
-RUN_SCRIPT = """#!/usr/bin/env bash
+RUN_SCRIPT = """\
+#!/usr/bin/env bash
 # Runs the pipeline in this directory; arguments go to law, for example
 #   ./run.sh --print-status 3
 #   ./run.sh --workers 4
 # What is complete is not run again.
 set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+source "$(dirname "${{BASH_SOURCE[0]}}")/environment.sh"
 
-exec law run aframe.pipelines.sandbox.Sandbox "$@"
+exec law run aframe.pipelines.sandbox.{pipeline} "$@"
 """
 
 
@@ -50,19 +62,39 @@ config = bbh.yaml
 """
 
 
-def environment_script(config_name: str, programs: Path) -> str:
+S3_SECTION = """
+[luigi_s3]
+endpoint_url = {}
+"""
+
+
+TUNE_SECTION = """
+[luigi_Tune]
+train_task = TuneRemote
+"""
+
+
+def environment_script(
+    config_name: str, programs: Path, stored: Location | None
+) -> str:
     """The script that a shell sources to work with a run.
 
     Args:
         config_name: the configuration file, beside the script.
         programs: directory of the programs of the Python environment.
+        stored: where data and training go, None: beside the script.
 
     Returns:
         The content of ``environment.sh``.
     """
-    exports = "\n".join(
-        f'export {name}="$here/{place}"' for name, place in DIRECTORIES.items()
-    )
+    lines = []
+    for name, place in DIRECTORIES.items():
+        remote = stored is not None and place.split("/")[0] in STORED
+        where = (
+            shlex.quote(str(stored / place)) if remote else f'"$here/{place}"'
+        )
+        lines.append(f"export {name}={where}")
+    exports = "\n".join(lines)
     return f"""# Settings of this run, for a bash that sources this file.
 here="$(cd "$(dirname "${{BASH_SOURCE[0]}}")" && pwd)"
 
@@ -75,22 +107,52 @@ export OMP_WAIT_POLICY=PASSIVE
 """
 
 
-def contents(mode: str) -> dict[str, str]:
+def contents(mode: str, stored: Location | None = None) -> dict[str, str]:
     """Name and content of each file of a run.
 
     Args:
         mode: one of :data:`MODES`.
+        stored: where data and training go, None: beside the files.
     """
     sources = {name: CONFIGS / name for name in MODES[mode]}
     sources["bbh.yaml"] = DEFAULT_YAML
     files = {name: sources[name].read_text() for name in MODES[mode]}
-    if mode == "sandbox":
+    if "bbh.cfg" in files:
         files["bbh.cfg"] += TRAIN_SECTION
     script = next(n for n in reversed(MODES[mode]) if n.endswith(".cfg"))
+    if stored is not None:
+        text = (CONFIGS / REMOTE).read_text()
+        text = text.replace("inherit = bbh.cfg", f"inherit = {script}")
+        text += TUNE_SECTION * (mode == "tune")
+        endpoint = config.process_environment().get(config.S3_ENDPOINT)
+        endpoint = endpoint or config.process_environment().get(
+            "AWS_ENDPOINT_URL"
+        )
+        files[REMOTE] = text + S3_SECTION.format(endpoint) * bool(endpoint)
+        script = REMOTE
     programs = Path(sys.executable).parent
-    files["environment.sh"] = environment_script(script, programs)
-    files["run.sh"] = RUN_SCRIPT
+    pipeline = "Tune" if mode == "tune" else "Sandbox"
+    files["environment.sh"] = environment_script(script, programs, stored)
+    files["run.sh"] = RUN_SCRIPT.format(pipeline=pipeline)
+    files[VERSIONS] = provenance.text()
     return files
+
+
+def bucket(text: str) -> Location:
+    """Read where in object storage a run goes.
+
+    Args:
+        text: such as ``s3://bucket/run``.
+
+    Raises:
+        UserError: if it is elsewhere.
+    """
+    if not text.startswith("s3://"):
+        raise UserError(
+            f"--s3-bucket: {text!r} is not of the form s3://bucket or "
+            "s3://bucket/run"
+        )
+    return location(text)
 
 
 def write(directory: Path, files: dict[str, str], *, force: bool) -> None:
@@ -148,7 +210,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         choices=sorted(MODES),
         required=True,
         help="demo: simulated data, in minutes; sandbox: the published "
-        "search of open data",
+        "search of open data; tune: the same with the best of many trainings",
     )
     offline.add_argument(
         "-d",
@@ -158,9 +220,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="where the run lives; it is made if needed",
     )
     offline.add_argument(
+        "--s3-bucket",
+        metavar="S3://BUCKET/RUN",
+        help="where data and training go; the network is then trained on a "
+        "Kubernetes cluster",
+    )
+    offline.add_argument(
         "--force", action="store_true", help="replace files that differ"
     )
     parsed = parser.parse_args(arguments)
     directory = parsed.directory.absolute()
-    write(directory, contents(parsed.mode), force=parsed.force)
+    stored = bucket(parsed.s3_bucket) if parsed.s3_bucket else None
+    write(directory, contents(parsed.mode, stored), force=parsed.force)
     sys.stdout.write(f"{directory / 'run.sh'} runs the pipeline\n")

@@ -1,48 +1,109 @@
+import json
 import os
+import platform
+import re
 import subprocess
+from importlib.metadata import version
 
 import pytest
 
-from aframe import init, validation
+from aframe import init, provenance, validation
 
 
 def run(*arguments):
     init.main(["offline", *map(str, arguments)])
 
 
+SCRIPTS = {"demo": "demo.cfg", "sandbox": "bbh.cfg", "tune": "tune.cfg"}
+OTHERS = {"environment.sh", "run.sh", "versions.json"}
+
+
+def listing(directory, *arguments):
+    """What run.sh says, started from elsewhere."""
+    result = subprocess.run(
+        [directory / "run.sh", *arguments],
+        cwd=directory.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    return result.stdout
+
+
 @pytest.mark.parametrize("mode", sorted(init.MODES))
 def test_writes_a_run_that_can_be_listed(tmp_path, mode):
     directory = tmp_path / "run's"
     run("--mode", mode, "-d", directory)
-    assert {p.name for p in directory.iterdir()} == {
-        *init.MODES[mode],
-        "environment.sh",
-        "run.sh",
-    }
-    script = directory / "run.sh"
-    assert os.access(script, os.X_OK)
-    config = "demo.cfg" if mode == "demo" else "bbh.cfg"
-    validation.check(directory / config)
-    result = subprocess.run(
-        [script, "--print-status", "1"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=120,
-    )
-    assert f"{directory}/results/sensitive_volume" in result.stdout
-    result = subprocess.run(
-        [script, "--print-deps", "6"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=120,
-    )
+    names = {p.name for p in directory.iterdir()}
+    assert names == {*init.MODES[mode], *OTHERS}
+    assert os.access(directory / "run.sh", os.X_OK)
+    validation.check(directory / SCRIPTS[mode])
+    status = listing(directory, "--print-status", "1")
+    assert f"{directory}/results/sensitive_volume" in status
+    found = listing(directory, "--print-deps", "7")
     yaml = next(n for n in init.MODES[mode] if n.endswith(".yaml"))
-    assert f"config={directory / yaml}" in result.stdout
+    assert f"config={directory / yaml}" in found
+    assert f"{'TuneTask' if mode == 'tune' else 'TrainLocal'}(" in found
+    assert "Remote(" not in found
     assert sorted(tmp_path.iterdir()) == [directory]
+
+
+@pytest.mark.parametrize("mode", sorted(init.MODES))
+def test_a_run_in_object_storage_is_trained_elsewhere(
+    tmp_path, mode, monkeypatch, s3
+):
+    for name, value in s3.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_ENDPOINT_URL_S3", raising=False)
+    directory = tmp_path / "run"
+    bucket = "s3://no-such-bucket/run 1"
+    run("--mode", mode, "--s3-bucket", bucket, "-d", directory)
+    names = {p.name for p in directory.iterdir()}
+    assert names == {*init.MODES[mode], *OTHERS, "remote.cfg"}
+    config = (directory / "remote.cfg").read_text()
+    assert f"inherit = {SCRIPTS[mode]}\n" in config
+    assert f"endpoint_url = {s3.endpoint}\n" in config
+    found = listing(directory, "--print-deps", "7")
+    remote = "TuneRemote" if mode == "tune" else "TrainRemote"
+    assert f"{remote}(" in found
+    assert "TrainLocal(" not in found
+    environment = (directory / "environment.sh").read_text()
+    assert f"AFRAME_TRAIN_RUN_DIR='{bucket}/training'" in environment
+    assert f"TRAIN_BACKGROUND_DIR='{bucket}/data/train/back" in environment
+    assert 'AFRAME_RESULTS_DIR="$here/results"' in environment
+
+
+@pytest.mark.parametrize("bucket", ["bucket", "/x", "gs://b", "s3://"])
+def test_buckets_that_are_none(tmp_path, capsys, bucket):
+    with pytest.raises(SystemExit) as caught:
+        run("--mode", "demo", "--s3-bucket", bucket, "-d", tmp_path)
+    assert caught.value.code == 2
+    assert "s3://bucket" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_made_a_run_is_recorded(tmp_path):
+    run("--mode", "demo", "-d", tmp_path)
+    found = json.loads((tmp_path / "versions.json").read_text())
+    assert found["packages"]["luigi"] == version("luigi")
+    assert found["packages"]["aframe"] == version("aframe")
+    assert found["python"] == platform.python_version()
+    assert re.fullmatch("[0-9a-f]{40}", found["revision"])
+    assert isinstance(found["modified"], bool)
+
+
+def test_a_run_of_other_versions_is_not_overwritten(
+    tmp_path, capsys, monkeypatch
+):
+    run("--mode", "demo", "-d", tmp_path)
+    monkeypatch.setattr(provenance, "_git", lambda *arguments: None)
+    with pytest.raises(SystemExit):
+        run("--mode", "demo", "-d", tmp_path)
+    assert "other versions of versions.json" in capsys.readouterr().err
+    run("--mode", "demo", "-d", tmp_path, "--force")
+    found = json.loads((tmp_path / "versions.json").read_text())
+    assert found["revision"] is None
 
 
 def test_the_script_names_a_wrong_reference(tmp_path):
