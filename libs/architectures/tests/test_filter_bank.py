@@ -43,7 +43,7 @@ def test_logit_is_the_sum_of_likelihood_ratios_written_out(network):
         elif lag < 0:
             moved[..., lag:] = -math.inf
         late = torch.maximum(late, moved)
-    total = power[:, 0] + late - 10.0
+    total = power[:, 0] + late - 14.0
     expected = torch.logsumexp(total.flatten(1), 1)
     torch.testing.assert_close(network(X), expected)
 

@@ -13,6 +13,8 @@ START_SCALE = 0.65
 """Norm of the filters at the start: the square of an output is to be about
 half the square of the signal-to-noise ratio, the logarithm of a likelihood
 ratio."""
+START_BIAS = -1.4
+"""Such that noise alone is no signal."""
 BIAS_SCALE = 10.0
 """Of the biases, which are sums of squares, to the filters' weights."""
 BAND = (50.0, 0.4)
@@ -88,7 +90,7 @@ class SupervisedTimeDomainFilterBank(nn.Module):
         with torch.no_grad():
             weight = START_SCALE * (chirps + 0.01 * noise)
             self.filters.weight.copy_(weight.view_as(self.filters.weight))
-        self.bias = nn.Parameter(torch.full((num_filters, 1), -1.0))
+        self.bias = nn.Parameter(torch.full((num_filters, 1), START_BIAS))
         self.nearest = nn.MaxPool1d(2 * max_delay + 1, 1, max_delay)
 
     def forward(self, X: Tensor) -> Tensor:
