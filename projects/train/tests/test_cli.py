@@ -52,6 +52,8 @@ def test_a_run_leaves_what_the_next_stage_needs(arguments, tmp_path):
     assert manifest.preprocessing.fftlength == 1.0
     assert manifest.inputs[0].shape == (2, 384)
     assert manifest.weights_sha256 == sha256(tmp_path / "model.pt")
+    assert manifest.versions["torch"] == torch.__version__
+    assert manifest.git_revision is None or len(manifest.git_revision) == 40
     model = torch.jit.load(tmp_path / "model.pt")
     assert not model.training
     with h5py.File(tmp_path / "batch.hdf5") as file:
@@ -74,6 +76,11 @@ def test_a_run_leaves_what_the_next_stage_needs(arguments, tmp_path):
     train(arguments, other, "--data.num_workers=1")
     for name, tensor in weights(tmp_path).items():
         torch.testing.assert_close(tensor, weights(other)[name])
+    losses, again = (
+        [float(row["train_loss"]) for row in metrics(run)]
+        for run in (tmp_path, other)
+    )
+    assert again == pytest.approx(losses, rel=1e-5)
 
 
 def test_a_killed_run_goes_on(arguments, tmp_path):

@@ -2,6 +2,7 @@ import csv
 
 import pytest
 import torch
+from train import artifacts
 from train.checkpoints import CompleteCheckpointIO, MovableCheckpoint
 from train.logger import MetricsLogger
 from train.run import RunDirectory, fingerprint
@@ -103,6 +104,25 @@ def test_the_best_score_moves_with_its_directory(tmp_path):
     assert new.best_model_path == new.kth_best_model_path == moved
     assert new.best_model_score == 0.9
     assert new.best_k_models == {moved: 0.9}
+
+
+class Wandering(torch.nn.Module):
+    """Answers by what Python decides, which a trace does not follow."""
+
+    def forward(self, X):
+        return X.sum(1) + (1.0 if len(X) > 2 else 0.0)
+
+
+def test_a_trace_is_compared_with_its_network(tmp_path):
+    X = torch.randn(5, 3)
+    path = tmp_path / "model.pt"
+    with pytest.raises(RuntimeError, match="the trace differs"):
+        artifacts.trace(Wandering().eval(), [X], path)
+    with pytest.raises(RuntimeError, match="evaluation mode"):
+        artifacts.trace(torch.nn.Flatten(), [X], path)
+    assert not path.exists()
+    artifacts.trace(torch.nn.Linear(3, 1).eval(), [X], path)
+    assert torch.jit.load(path)(X).shape == (5, 1)
 
 
 class Payload:

@@ -1,9 +1,11 @@
+import numpy as np
 import pytest
 import torch
 from preprocessing.batch import BatchWhitener
 from preprocessing.config import Preprocessing
 from preprocessing.psd import PsdEstimator
 from preprocessing.whiten import Whitener
+from scipy.signal import welch
 from train.data.transforms import (
     Placement,
     TrainingTransform,
@@ -96,6 +98,39 @@ def test_signals_are_added_where_labelled(config, placement):
     # the arrival is within a light travel time of the geocentre's
     assert times.min() >= 0.25 - 0.0215
     assert times.max() <= 1.25 + 0.0215
+
+
+def test_injected_signals_have_the_drawn_snr(config, placement):
+    """By scipy's PSD of the seconds before, from what was really added."""
+    X = noise(6, 2, PSD_SIZE + config.window_size)
+    t = torch.arange(-3 * RATE, RATE) / RATE
+    wave = 1e-22 * torch.exp(-((t / 0.05) ** 2))
+    tones = [torch.cos(2 * torch.pi * f * t) for f in (30, 50, 80)]
+    polarizations = torch.stack([torch.stack([wave * x, wave]) for x in tones])
+    rows, drawn = torch.tensor([0, 2, 5]), torch.tensor([8.0, 40.0, 90.0])
+    change = transform(config, placement)
+    change.whiten.forward = lambda X, psd: X
+    kernels, _ = change(
+        *(X, polarizations, rows, 3 * RATE, drawn),
+        torch.Generator().manual_seed(3),
+    )
+    added = (kernels - X[..., PSD_SIZE:])[rows].double().numpy()
+
+    size = 4 * RATE
+    frequencies = np.fft.rfftfreq(size, 1 / RATE)
+    spectra = np.fft.rfft(added, n=size) / RATE
+    grid, psds = welch(
+        X[rows, :, :PSD_SIZE].double().numpy(),
+        RATE,
+        nperseg=round(2.5 * RATE),
+        average="median",
+    )
+    above = frequencies >= config.highpass
+    for signal, psd, snr in zip(spectra, psds, drawn, strict=True):
+        noises = np.stack([np.interp(frequencies, grid, p) for p in psd])
+        density = 4 * np.abs(signal) ** 2 / noises
+        found = (density[:, above].sum() * RATE / size) ** 0.5
+        assert found == pytest.approx(float(snr), rel=1e-3)
 
 
 def test_broken_signals_are_labelled_zero(config, placement):

@@ -263,38 +263,73 @@ def free_port():
         return found.getsockname()[1]
 
 
+WORKERS = 2
+TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef" * 4}
+"""Which all nodes of a cluster know, and who asks it."""
+
+
+def ray_start(*arguments):
+    """A node of a Ray cluster, in processes of its own."""
+    return subprocess.Popen(
+        [
+            *(Path(sys.executable).parent / "ray", "start", "--block"),
+            *("--disable-usage-stats", "--node-ip-address=127.0.0.1"),
+            *("--object-store-memory=100000000", *arguments),
+        ],
+        env=os.environ | TOKEN,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
 @pytest.fixture(scope="module")
 def endpoint(arguments):
-    """A Ray cluster that this process has not started."""
+    """A Ray cluster that this process has not started.
+
+    As on Kubernetes: a head that computes nothing, and nodes that do.
+    """
     import tempfile
 
     port, client = free_port(), free_port()
     with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp") as scratch:
-        process = subprocess.Popen(
-            [
-                *(Path(sys.executable).parent / "ray", "start", "--head"),
-                *("--block", "--disable-usage-stats", "--num-cpus=1"),
-                *("--node-ip-address=127.0.0.1", f"--port={port}"),
-                *(f"--ray-client-server-port={client}",),
-                *("--include-dashboard=false", f"--temp-dir={scratch}"),
-                *("--object-store-memory=100000000",),
-            ],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
+        head = ray_start(
+            *("--head", "--num-cpus=0", f"--port={port}"),
+            *(f"--ray-client-server-port={client}", f"--temp-dir={scratch}"),
+            "--include-dashboard=false",
         )
+        nodes = [head]
 
         def answers():
             with socket.socket() as found:
                 return found.connect_ex(("127.0.0.1", client)) == 0
 
         try:
-            wait_until(answers, process)
+            wait_until(answers, head)
+            address = f"--address=127.0.0.1:{port}"
+            for _ in range(WORKERS):
+                nodes.append(ray_start(address, "--num-cpus=1"))
+            wait_until(lambda: alive(address) == 1 + WORKERS)
             yield f"127.0.0.1:{client}"
         finally:
-            process.terminate()
-            process.wait(60)
+            for node in reversed(nodes):
+                node.terminate()
+            for node in nodes:
+                node.wait(60)
             wait_until(lambda: not processes_of(scratch), seconds=60)
+
+
+def alive(address):
+    """Nodes that a Ray cluster has."""
+    ray = Path(sys.executable).parent / "ray"
+    result = subprocess.run(
+        [ray, "status", address],
+        env=os.environ | TOKEN,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return result.stdout.count("node_")
 
 
 def elsewhere(endpoint, tmp_path):
@@ -303,7 +338,8 @@ def elsewhere(endpoint, tmp_path):
         write_space(tmp_path, {"model.learning_rate": {"choice": [1e-3]}}),
         f"--tune.storage_dir={tmp_path}",
         f"--tune.endpoint={endpoint}",
-        "--tune.num_samples=1",
+        f"--tune.num_samples={WORKERS}",
+        "--tune.cpus_per_gpu=1",  # all that a node has
         "--tune.name=far",
         "--trainer.max_epochs=1",
     ]
@@ -312,10 +348,18 @@ def elsewhere(endpoint, tmp_path):
 @pytest.mark.timeout(600)
 def test_a_search_on_a_cluster_elsewhere(arguments, endpoint, tmp_path):
     command = [*arguments, *elsewhere(endpoint, tmp_path)]
-    subprocess.run([sys.executable, "-m", "train.tune", *command], check=True)
+    token = {"RAY_AUTH_TOKEN": TOKEN["RAY_AUTH_TOKEN"]}
+    subprocess.run(
+        [sys.executable, "-m", "train.tune", *command],
+        env=os.environ | token,
+        check=True,
+    )
     assert Manifest.read(tmp_path / "far" / "manifest.json")
     summary = json.loads((tmp_path / "far" / "search.json").read_text())
-    assert [row["outcome"] for row in summary["trials"]] == ["finished"]
+    rows = summary["trials"]
+    assert [row["outcome"] for row in rows] == ["finished"] * WORKERS
+    ended = min(row["ended"] for row in rows)
+    assert max(row["started"] for row in rows) < ended, "one after the other"
 
 
 def test_trials_too_large_for_the_cluster(arguments, tmp_path, capsys):

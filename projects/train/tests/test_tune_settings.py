@@ -162,6 +162,11 @@ def test_input_files_are_those_of_the_data_settings(tmp_path):
             ["--tune.name=a/b"],
             "tune.name: 'a/b'",
         ),
+        (
+            "tune: {name: a, storage_dir: 's3://b/c', space: {}}",
+            [],
+            "tune.storage_dir: s3://b/c is in a store",
+        ),
     ],
 )
 def test_what_is_asked_is_checked_first(tmp_path, section, arguments, message):

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 from conventions.errors import UserError
-from train.tune import mortal
+from storage import listing, opened, upload
+from train.tune import cli, mortal
 from train.tune.search import PLACED, Search
 from train.tune.settings import TuneSettings
 from train.tune.trials import TrialDirectory
@@ -217,6 +218,29 @@ def test_the_best_is_one_that_was_trained_to_its_end(search, tmp_path):
         "finished",
     ]
     assert [row["valid_auroc"] for row in rows] == [0.7, 0.9, 0.8]
+
+
+def test_the_best_goes_to_a_store(
+    search, tmp_path, s3_bucket, monkeypatch, capsys
+):
+    """Those of the search before are removed; the next call does nothing."""
+    go_through(search, 0, "finished", [0.5])
+    place = s3_bucket / "best"
+    upload(__file__, place / "bad_batch.hdf5")
+    monkeypatch.setattr(cli, "prepare", lambda arguments: (search, place))
+    monkeypatch.setattr(cli, "default_cache", lambda: tmp_path / "cache")
+    runs = []
+    monkeypatch.setattr(cli, "_run", runs.append)
+    cli.main([])
+    names = {file.name for file in listing(place, "*")}
+    more = {"search.json", "manifest.json", "started.json"}
+    assert names == {*PLACED} | more
+    with opened(place / "model.pt") as file:
+        assert file.read() == b"model.pt 0"
+    assert f"{place} has the weights of trial-000" in capsys.readouterr().out
+    cli.main([])
+    assert "nothing to do" in capsys.readouterr().out
+    assert len(runs) == 1
 
 
 def test_a_search_without_any_says_why(search):
