@@ -38,7 +38,7 @@ class UserErrorFilter(logging.Filter):
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Shorten the record of a :class:`UserError`, or leave it outside."""
+        """Shorten the record of a ``UserError``, or leave it outside."""
         error = _user_error(record.exc_info[1]) if record.exc_info else None
         outside = config.error_file()
         if error is not None and outside is not None:

@@ -34,6 +34,10 @@ extensions = [
 ]
 exclude_patterns = ["_build", "templates"]
 highlight_language = "none"
+# Functions, methods and data that a docstring refers to must be there. Types
+# in signatures are mostly those of other packages.
+nitpicky = True
+nitpick_ignore_regex = [("py:(class|exc|obj)", ".*")]
 smartquotes = False
 
 html_theme = "furo"

@@ -20,7 +20,7 @@ HIDDEN = "(not shown)"
 
 @dataclass(frozen=True)
 class Secret:
-    """A secret; its values appear nowhere but in :meth:`manifest`.
+    """A secret; its values appear nowhere but in :meth:`Secret.manifest`.
 
     Attributes:
         name: of the object.

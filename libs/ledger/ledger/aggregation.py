@@ -129,7 +129,7 @@ def merge_files(
     chunks: tuple[int, ...] | None = None,
     length: int | None = None,
 ) -> None:
-    """Join files of one ledger class; see :meth:`Ledger.aggregate`.
+    """Join files of one ledger class; see ``Ledger.aggregate``.
 
     Args:
         cls: the class of the tables.

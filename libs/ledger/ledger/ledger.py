@@ -23,7 +23,8 @@ class Ledger(Table):
     """A table whose columns have one length, with metadata, and its file.
 
     Subclasses are dataclasses (``@dataclass(eq=False)``) whose fields are
-    declared with :func:`parameter`, :func:`waveform` and :func:`metadata`.
+    declared with :func:`~ledger.table.parameter`,
+    :func:`~ledger.table.waveform` and :func:`~ledger.table.metadata`.
     A ledger without rows is valid everywhere.
 
     Raises:
@@ -168,7 +169,7 @@ class Ledger(Table):
         The sources are read block by block, and all their rows pass the
         checks of this class's construction; the target is complete or
         absent. The metadata of the sources are those of whole files: see
-        :meth:`append` for those of selections.
+        :meth:`~ledger.table.Table.append` for those of selections.
 
         Args:
             files: the sources, in the order of their rows.

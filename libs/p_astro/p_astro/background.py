@@ -14,9 +14,9 @@ from p_astro.rate import RateDensity, check_statistics
 class KdeAndPolynomialBackground(RateDensity):
     """Noise events per unit of detection statistic and year.
 
-    The events' number over the livetime times :class:`TailedKde`: a kernel
-    density estimate, continued by a polynomial of first degree in the
-    logarithm where events get sparse.
+    The events' number over the livetime times
+    :class:`~p_astro.density.TailedKde`: a kernel density estimate, continued
+    by a polynomial of first degree in the logarithm where events get sparse.
 
     Args:
         background: events of time-slides, with their livetime ``Tb``.

@@ -23,7 +23,7 @@ class KdeForeground(RateDensity):
     fill, and the weights of all draws, found, missed and rejected, sum to
     one. Its integral is R times the sensitive volume without a threshold.
     Where found injections get sparse, K is continued by an exponential
-    (:class:`TailedKde`).
+    (:class:`~p_astro.density.TailedKde`).
 
     The constructor gives all draws one weight: they are taken to be drawn
     from the astrophysical population. :meth:`from_arrays` takes importance

@@ -30,6 +30,7 @@ TAIL = 5.0
 """Tail shown, in decay lengths: 100 samples reach ln(100) = 4.6 of them."""
 
 COLUMNS = ("GPS time [s]", "Statistic", "False-alarm rate", "p_astro")
+"""Heads of the table of the loudest events."""
 
 
 def p_astro(astrophysical: Astrophysical) -> Figure | None:

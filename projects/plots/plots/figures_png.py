@@ -257,6 +257,7 @@ FIGURES = {
     "found_missed": found_missed,
     "recovered_fraction": recovered_fraction,
 }
+"""What draws each figure, by its name."""
 
 
 def write(analysis: Analysis, directory: Path) -> None:

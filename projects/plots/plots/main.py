@@ -42,7 +42,7 @@ def sensitive_volume(
     """Compute the sensitive volume of a search and draw its plots.
 
     Writes ``sensitive_volume.hdf5`` (see :func:`plots.store.write`),
-    ``p_astro.hdf5`` (:class:`p_astro.Pastro`, whose origin has the SHA-256
+    ``p_astro.hdf5`` (a ``Pastro``, whose origin has the SHA-256
     of the background's file; none where there are too few events), one PNG
     for each of :data:`plots.figures_png.FIGURES`, ``report.html`` and, last,
     ``summary.json`` (see :func:`plots.summary.summarise`). Each file is
