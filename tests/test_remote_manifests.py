@@ -7,7 +7,7 @@ import kubernetes_validate
 import pytest
 import yaml
 from conventions.errors import UserError
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aframe.remote import ray
@@ -37,7 +37,7 @@ TRAINING = Pod(
     RESOURCES,
     command=["python", "-m", "train", "fit"],
     environment={"AWS_ENDPOINT_URL": "https://s3.example.org"},
-    secrets=("job-s3", "job-wandb"),
+    secrets={"job-s3": ["AWS_SECRET_ACCESS_KEY"], "job-wandb": ["KEY"]},
     files="job",
     checkout=CHECKOUT,
     claim=("shared", "/storage"),
@@ -103,6 +103,7 @@ def test_all_manifests_are_valid():
         assert (owner["kind"], owner["uid"]) == ("Job", "a-uid")
 
 
+@settings(deadline=None, max_examples=30)
 @given(
     gpus=st.integers(0, 8),
     memory=st.integers(0, 10**6),
@@ -155,10 +156,15 @@ def test_a_pod_has_what_was_asked_for():
         "/storage": "storage",
         "/code": "code",
     }
-    assert container["envFrom"] == [
-        {"secretRef": {"name": "job-s3"}},
-        {"secretRef": {"name": "job-wandb"}},
-    ]
+    variables = [e for e in container["env"] if "valueFrom" in e]
+    found = {e["name"]: e["valueFrom"]["secretKeyRef"] for e in variables}
+    assert found == {
+        "AWS_SECRET_ACCESS_KEY": {
+            "name": "job-s3",
+            "key": "AWS_SECRET_ACCESS_KEY",
+        },
+        "KEY": {"name": "job-wandb", "key": "KEY"},
+    }
     assert spec["imagePullSecrets"] == [{"name": "registry"}]
     assert {m["name"] for m in container["volumeMounts"]} <= {
         volume["name"] for volume in spec["volumes"]
@@ -175,7 +181,7 @@ def test_a_revision_is_fetched_with_the_key_and_run():
     secret = {"secretName": "job-git", "defaultMode": 0o400}
     assert {"name": "git-secret", "secret": secret} in spec["volumes"]
     [container] = spec["containers"]
-    environment = {e["name"]: e["value"] for e in container["env"]}
+    environment = {e["name"]: e.get("value") for e in container["env"]}
     assert environment["PYTHONPATH"] == (
         "/code/git/aframe/projects/train:/code/git/aframe/libs/ledger"
     )

@@ -160,9 +160,10 @@ SETTINGS = {
 
 
 @pytest.fixture
-def make(monkeypatch):
+def make(monkeypatch, tmp_path):
     """Makes a task whose data are in a store that nobody asks."""
     given = {"AWS_ACCESS_KEY_ID": "me", "AWS_SECRET_ACCESS_KEY": KEY}
+    given["AFRAME_TMPDIR"] = str(tmp_path)
     for name, value in given.items():
         monkeypatch.setenv(name, value)
     places = {
@@ -188,6 +189,13 @@ def claim(monkeypatch):
     monkeypatch.setattr(sections, "kubernetes", Section)
 
 
+SECRETS = {
+    "AWS_ACCESS_KEY_ID": "s3",
+    "AWS_SECRET_ACCESS_KEY": "s3",
+    "RAY_AUTH_TOKEN": "ray",
+}
+
+
 def test_a_search_is_a_job_and_a_ray_cluster(make, claim):
     asked = make(TuneRemote, num_samples=3, gpus_per_worker=1).submission()
     job = asked.job()
@@ -209,8 +217,11 @@ def test_a_search_is_a_job_and_a_ray_cluster(make, claim):
         assert {"name": "storage", **claimed} in spec["volumes"]
         [container] = spec["containers"]
         assert container["image"] == IMAGE
-        secret = {"secretRef": {"name": f"{name}-s3"}}
-        assert container["envFrom"] == [secret]
+        variables = {e["name"]: e for e in container["env"]}
+        assert variables["RAY_AUTH_MODE"]["value"] == "token"
+        for key, kind in SECRETS.items():
+            found = variables[key]["valueFrom"]["secretKeyRef"]
+            assert found == {"name": f"{name}-{kind}", "key": key}
     limits = pods[2]["containers"][0]["resources"]["limits"]
     assert limits == {"cpu": "8", "memory": "32G", "nvidia.com/gpu": "1"}
     assert KEY not in asked.text()
@@ -292,7 +303,7 @@ def test_a_revision_is_run_from_its_repository(make):
     job = make(TrainRemote, **options).submission().job()
     spec = job["spec"]["template"]["spec"]
     [container] = spec["containers"]
-    environment = {e["name"]: e["value"] for e in container["env"]}
+    environment = {e["name"]: e.get("value") for e in container["env"]}
     path = environment["PYTHONPATH"].split(":")
     assert path[0] == "/code/git/aframe/projects/train"
     assert "/code/git/aframe/libs/preprocessing" in path

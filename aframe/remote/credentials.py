@@ -1,6 +1,7 @@
 """Secrets that travel to the cluster: read where they are, shown nowhere."""
 
 import netrc
+import secrets
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -110,6 +111,15 @@ def _from_netrc(path: Path, host: str) -> str | None:
             f"{path}, line {error.lineno}, cannot be read: {error.msg}"
         ) from None
     return found[2] if found else None
+
+
+def ray(name: str) -> Secret:
+    """A token that whoever speaks to a Ray cluster must know, a new one.
+
+    Args:
+        name: of the secret.
+    """
+    return Secret(name, {"RAY_AUTH_TOKEN": secrets.token_hex(32)})
 
 
 def needs_key(repository: str) -> bool:

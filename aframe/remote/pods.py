@@ -176,7 +176,7 @@ class Pod:
         resources: of the container.
         command: what it runs; None: what the image or an operator says.
         environment: variables and their values, none of them secret.
-        secrets: names of secrets whose keys become variables.
+        secrets: keys, which become variables, by name of their secret.
         files: name of the config map that is mounted at :data:`FILES`.
         checkout: a revision that takes the place of the image's code.
         claim: name of a volume claim, and where it is mounted.
@@ -189,7 +189,7 @@ class Pod:
     resources: Resources
     command: Sequence[str] | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
-    secrets: Sequence[str] = ()
+    secrets: Mapping[str, Sequence[str]] = field(default_factory=dict)
     files: str | None = None
     checkout: Checkout | None = None
     claim: tuple[str, str] | None = None
@@ -227,8 +227,10 @@ class Pod:
             "name": self.container,
             "image": self.image,
             "resources": self.resources.amounts(),
-            "env": [{"name": k, "value": v} for k, v in environment.items()],
-            "envFrom": [{"secretRef": {"name": n}} for n in self.secrets],
+            "env": [
+                *({"name": k, "value": v} for k, v in environment.items()),
+                *self._secret_environment(),
+            ],
             "volumeMounts": mounts,
         }
         if self.command is not None:
@@ -239,6 +241,17 @@ class Pod:
                 for name, port in self.ports.items()
             ]
         return found
+
+    def _secret_environment(self) -> list[dict[str, Any]]:
+        """One variable a key: KubeRay copies these to what it adds."""
+        return [
+            {
+                "name": key,
+                "valueFrom": {"secretKeyRef": {"name": name, "key": key}},
+            }
+            for name, keys in self.secrets.items()
+            for key in keys
+        ]
 
     def _volumes(self) -> list[tuple[dict[str, Any], dict[str, Any]]]:
         """Volumes, and where each is mounted."""

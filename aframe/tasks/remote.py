@@ -2,7 +2,7 @@
 
 import hashlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +193,7 @@ class RemoteTraining:
         container: str,
         resources: Resources,
         secrets: Iterable[Secret],
+        more_environment: Mapping[str, str] | None = None,
         **more: Any,
     ) -> Pod:
         """A pod that runs the task's program or a part of it.
@@ -201,6 +202,7 @@ class RemoteTraining:
             container: its name.
             resources: of the container.
             secrets: whose keys become variables.
+            more_environment: variables that are no secret.
             more: of :class:`aframe.remote.pods.Pod`.
 
         Raises:
@@ -215,8 +217,9 @@ class RemoteTraining:
             container,
             self.remote_image,
             resources,
-            environment=credentials.environment(self.run_directory),
-            secrets=[secret.name for secret in secrets],
+            environment=credentials.environment(self.run_directory)
+            | dict(more_environment or {}),
+            secrets={s.name: tuple(s.values) for s in secrets},
             pull_secret=sections.kubernetes().image_pull_secret,
             **more,
         )

@@ -15,7 +15,7 @@ from aframe.parameters import (
     LocalPathParameter,
     PathParameter,
 )
-from aframe.remote import pods, ray
+from aframe.remote import credentials, pods, ray
 from aframe.remote.pods import Resources
 from aframe.remote.submission import Submission
 from aframe.targets import FileTarget
@@ -185,9 +185,13 @@ class TuneRemote(RemoteTraining, TuneTask):
                 "PersistentVolumeClaim with the access mode ReadWriteMany"
             )
         name = self.remote_name("tune")
-        secrets = self.secrets(name)
+        secrets = [*self.secrets(name), credentials.ray(f"{name}-ray")]
         checkout, keys = self.checkout(name)
-        shared = {"checkout": checkout, "claim": (claim, STORAGE)}
+        shared = {
+            "checkout": checkout,
+            "claim": (claim, STORAGE),
+            "more_environment": {"RAY_AUTH_MODE": "token"},
+        }
         arguments = self.arguments(f"{pods.FILES}/{YAML}")
         driver = self.pod(
             "tune",
