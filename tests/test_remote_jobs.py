@@ -18,10 +18,10 @@ SECRET = "hunter2-hunter2"
 
 def submission(**more):
     resources = Resources(cpus=8, memory="32G", gpus=1, min_gpu_memory=15000)
-    template = Pod("train", "image:1", resources, command=["true"])
+    pod = Pod("train", "image:1", resources, command=["true"])
     return Submission(
         NAME,
-        template.template({}),
+        pod.spec(),
         secrets=(Secret(f"{NAME}-s3", {"AWS_SECRET_ACCESS_KEY": SECRET}),),
         files={"train.yaml": "a: 1\n"},
         **more,
@@ -295,7 +295,7 @@ def test_a_job_that_has_failed_is_replaced(api, run):
 
 
 def test_a_job_with_other_settings_is_left_alone(api, run):
-    begun(api, Submission(NAME, submission().template, files={"x": "y"}))
+    begun(api, Submission(NAME, submission().pod, files={"x": "y"}))
     with pytest.raises(UserError, match=f"kubectl delete job {NAME} -n phys"):
         run()
     assert api.has("Job")

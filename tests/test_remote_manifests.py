@@ -66,8 +66,8 @@ def cluster():
 
 def submission(**more):
     files = {"train.yaml": "seed_everything: 1\n"}
-    template = TRAINING.template({})
-    return Submission("job", template, secrets=SECRETS, files=files, **more)
+    spec = TRAINING.spec()
+    return Submission("job", spec, secrets=SECRETS, files=files, **more)
 
 
 def validate(manifest):
@@ -113,8 +113,8 @@ def test_all_manifests_are_valid():
 def test_jobs_of_all_resources_are_valid(gpus, memory, shm, bare):
     resources = Resources(0.5, "48.5G", gpus, memory, shm)
     more = {} if bare else {"files": "job", "checkout": CHECKOUT}
-    template = Pod("train", "image", resources, **more).template({"a": "b"})
-    validate(Submission("job", template).job())
+    spec = Pod("train", "image", resources, **more).spec()
+    validate(Submission("job", spec).job())
 
 
 def test_a_ray_cluster_is_what_kuberay_reads():
@@ -137,7 +137,7 @@ def test_a_ray_cluster_is_what_kuberay_reads():
 
 
 def test_a_pod_has_what_was_asked_for():
-    spec = TRAINING.template({})["spec"]
+    spec = TRAINING.spec()
     [container] = spec["containers"]
     amounts = {"cpu": "16", "memory": "64G", GPU: "2"}
     assert container["resources"] == {"requests": amounts, "limits": amounts}
@@ -172,7 +172,7 @@ def test_a_pod_has_what_was_asked_for():
 
 
 def test_a_revision_is_fetched_with_the_key_and_run():
-    spec = TRAINING.template({})["spec"]
+    spec = TRAINING.spec()
     [fetch] = spec["initContainers"]
     assert "--repo=git@example.org:x/aframe.git" in fetch["args"]
     assert "--ref=0123abc" in fetch["args"]
@@ -195,9 +195,9 @@ def test_a_public_repository_needs_no_key():
 
 
 def test_a_pod_without_gpus_goes_to_any_node():
-    template = Pod("train", "image", Resources(2, "8G")).template({})
-    assert "affinity" not in template["spec"]
-    assert GPU not in str(template)
+    spec = Pod("train", "image", Resources(2, "8G")).spec()
+    assert "affinity" not in spec
+    assert GPU not in str(spec)
 
 
 def test_the_text_has_all_but_the_secrets():
@@ -212,10 +212,10 @@ def test_the_text_has_all_but_the_secrets():
 
 def test_the_fingerprint_is_of_all_but_the_secrets():
     other = (Secret("job-s3", {"AWS_SECRET_ACCESS_KEY": "new"}),)
-    template = TRAINING.template({})
-    same = Submission("job", template, other, submission().files)
+    spec = TRAINING.spec()
+    same = Submission("job", spec, other, submission().files)
     assert same.fingerprint == submission().fingerprint
-    assert Submission("job", template).fingerprint != same.fingerprint
+    assert Submission("job", spec).fingerprint != same.fingerprint
     assert submission(ray=cluster()).fingerprint != same.fingerprint
 
 

@@ -274,6 +274,10 @@ def test_train_picks_where_by_its_outputs(monkeypatch):
         ({"shm_size": "lots"}, "shm_size: 'lots' is no amount"),
         ({"git_repository": "https://x/y"}, "give git_revision"),
         ({"git_revision": "abc"}, "git_revision: abc is of no repository"),
+        (
+            {"git_repository": "https://me:geheim@x/y", "git_revision": "a"},
+            "^git_repository holds a password, which all would see",
+        ),
         ({"memory_per_cpu": 0.0}, "is part of the container's memory"),
     ],
 )
@@ -337,6 +341,14 @@ def test_a_training_runs_and_is_complete(remote, api):
     code, text = remote("aframe.Train")
     assert code == 0, text
     assert api.asked("POST")["jobs"] == 1
+
+
+def test_a_job_that_leaves_nothing_is_no_success(remote, api):
+    remote.put_data()
+    code, text = remote(RUN)
+    assert code != 0
+    assert "succeeded, but left no" in text
+    assert f"{remote.url}/training/manifest.json" in text
 
 
 def test_a_training_that_fails_ends_the_run(remote, api):

@@ -13,9 +13,6 @@ from aframe.remote.api import Cluster, Object, UnreachableError
 from aframe.remote.logs import Log
 from aframe.remote.submission import FINGERPRINT, Submission
 
-USER_ERROR = 2
-"""Exit code of a program whose user made a mistake."""
-
 POD_LABEL = "batch.kubernetes.io/job-name"
 CLUSTER_LABEL = "ray.io/cluster"
 
@@ -254,9 +251,8 @@ class Run:
         if outcome == "complete":
             self._tell("succeeded")
             return
-        if bad == (self.container, bad and bad[1]) and (
-            bad[1]["exitCode"] == USER_ERROR
-        ):
+        if bad and bad[0] == self.container and bad[1]["exitCode"] == 2:
+            # that of a mistake, see conventions.errors
             raise UserError(f"job {self.name} stopped: its message is above")
         reason = status.failure(pod) if pod else _reason(job)
         text = "".join(f"\n  {line}" for line in lines)

@@ -196,12 +196,8 @@ class Pod:
     pull_secret: str = ""
     ports: Mapping[str, int] = field(default_factory=dict)
 
-    def template(self, labels: Mapping[str, str]) -> dict[str, Any]:
-        """The pod's template.
-
-        Args:
-            labels: of the pods.
-        """
+    def spec(self) -> dict[str, Any]:
+        """The pod's specification."""
         spec: dict[str, Any] = {
             "containers": [self._container()],
             "volumes": [volume for volume, _ in self._volumes()],
@@ -215,7 +211,7 @@ class Pod:
             spec["securityContext"] = {"fsGroup": GIT_GROUP}
         if self.pull_secret:
             spec["imagePullSecrets"] = [{"name": self.pull_secret}]
-        return {"metadata": {"labels": dict(labels)}, "spec": spec}
+        return spec
 
     def _container(self) -> dict[str, Any]:
         mounts = [mount for _, mount in self._volumes()]

@@ -3,8 +3,8 @@
 from typing import Any
 
 from aframe.remote.pods import Pod
-from aframe.remote.submission import labels
 
+JOB_LABEL = "aframe/job"
 CLIENT_PORT = 10001
 PORTS = {"gcs-server": 6379, "client": CLIENT_PORT}
 
@@ -29,7 +29,8 @@ def cluster(
         worker: a pod that computes.
         replicas: number of workers.
     """
-    pods = labels(name)
+    # The operator selects pods by labels of its own, and these leave them.
+    metadata = {"labels": {JOB_LABEL: name}}
     return {
         "apiVersion": "ray.io/v1",
         "kind": "RayCluster",
@@ -38,7 +39,10 @@ def cluster(
             "headGroupSpec": {
                 "serviceType": "ClusterIP",
                 "rayStartParams": {"num-cpus": "0"},
-                "template": head.template(pods),
+                "template": {
+                    "metadata": metadata,
+                    "spec": head.spec(),
+                },
             },
             "workerGroupSpecs": [
                 {
@@ -47,7 +51,10 @@ def cluster(
                     "minReplicas": replicas,
                     "maxReplicas": replicas,
                     "rayStartParams": {},
-                    "template": worker.template(pods),
+                    "template": {
+                        "metadata": metadata,
+                        "spec": worker.spec(),
+                    },
                 }
             ],
         },

@@ -65,14 +65,14 @@ class Submission:
 
     Attributes:
         name: of the job; that of a config map of its files.
-        template: of the job's pod.
+        pod: the spec of the job's pod.
         secrets: that its pods are given.
         files: content by name.
         ray: the Ray cluster that must be ready before the job begins.
     """
 
     name: str
-    template: Mapping[str, Any]
+    pod: Mapping[str, Any]
     secrets: tuple[Secret, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
     ray: Mapping[str, Any] | None = None
@@ -80,7 +80,7 @@ class Submission:
     @cached_property
     def fingerprint(self) -> str:
         """Digest of all but the secrets."""
-        content = [self.template, self.files, self.ray]
+        content = [self.pod, self.files, self.ray]
         text = json.dumps(content, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -93,7 +93,10 @@ class Submission:
         """
         disruption = {"type": "DisruptionTarget", "status": "True"}
         ignore = {"action": "Ignore", "onPodConditions": [disruption]}
-        spec = self.template["spec"] | {"restartPolicy": "Never"}
+        template = {
+            "metadata": {"labels": labels(self.name)},
+            "spec": {**self.pod, "restartPolicy": "Never"},
+        }
         return {
             "apiVersion": "batch/v1",
             "kind": "Job",
@@ -107,7 +110,7 @@ class Submission:
                 "backoffLimit": 0,
                 "podFailurePolicy": {"rules": [ignore]},
                 "ttlSecondsAfterFinished": KEEP_SECONDS,
-                "template": {**self.template, "spec": spec},
+                "template": template,
             },
         }
 

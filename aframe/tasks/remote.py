@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import law
 import luigi
@@ -20,6 +21,7 @@ from aframe.parameters import (
 from aframe.remote import credentials
 from aframe.remote.pods import Checkout, Pod, Resources
 from aframe.remote.submission import Secret, Submission
+from aframe.targets import files
 
 
 class PodParameters:
@@ -163,7 +165,8 @@ class RemoteTraining:
             name: of the job.
 
         Raises:
-            UserError: if one of the parameters lacks the other.
+            UserError: if one of the parameters lacks the other, or the
+                address holds a password, which is not repeated.
         """
         if not self.git_repository:
             if self.git_revision:
@@ -172,6 +175,11 @@ class RemoteTraining:
                     "give git_repository"
                 )
             return None, []
+        if urlsplit(self.git_repository).password:
+            raise UserError(
+                "git_repository holds a password, which all would see: use "
+                "ssh and a key ([luigi_ssh])"
+            )
         if not self.git_revision:
             raise UserError(
                 f"git_repository: {self.git_repository} has many revisions; "
@@ -257,6 +265,13 @@ class RemoteTraining:
             show=_show,
             poll_interval=section.poll_interval,
         ).complete()
+        missing = [t.path for t in files(self.output()) if not t.exists()]
+        if missing:
+            raise UserError(
+                f"job {submission.name} succeeded, but left no "
+                f"{', '.join(missing)}: does its image have this version of "
+                "aframe?"
+            )
 
 
 def _show(line: str) -> None:

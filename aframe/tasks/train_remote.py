@@ -43,7 +43,7 @@ class TrainRemote(PodParameters, RemoteTraining, TrainLocal):
         )
         return Submission(
             name,
-            pod.template({}),
+            pod.spec(),
             secrets=(*secrets, *keys),
             files={YAML: self.yaml_file().read_text()},
         )

@@ -208,7 +208,7 @@ class TuneRemote(RemoteTraining, TuneTask):
         replicas = sections.ray_worker().replicas
         return Submission(
             name,
-            driver.template({}),
+            driver.spec(),
             secrets=(*secrets, *keys),
             files={
                 YAML: self.yaml_file().read_text(),
