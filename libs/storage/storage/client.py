@@ -153,6 +153,10 @@ def _explain_answer(code: str, remote: UPath) -> str:
             f"the store refused the credentials, or does not let them do "
             f"this ({code}); {credentials_sought()}"
         )
+    if code == "NoSuchUpload":
+        return "another process wrote it at the same time"
+    if code == "PreconditionFailed":
+        return "it was replaced while it was read"
     return f"the store answered with the error {code}"
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import h5py
 import numpy as np
@@ -231,6 +232,28 @@ def test_a_kill_leaves_nothing_that_is_seen(
     assert parts(s3_bucket) == []
 
 
+def test_of_two_writers_the_last_is_told(
+    proxy, through, s3_bucket, make, small_parts
+):
+    reached, done = threading.Event(), threading.Event()
+
+    def hold(number, method, path):
+        if "partNumber=3" in path:
+            reached.set()
+            done.wait(60)
+
+    proxy.trouble = hold
+    first, second = make(3 * PART), make(2 * PART, seed=2, name="other.bin")
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(upload, first, through / "a")
+        assert reached.wait(60)
+        upload(second, s3_bucket / "a")
+        done.set()
+        with pytest.raises(UserError, match="another process wrote it at"):
+            slow.result()
+    assert content(s3_bucket / "a") == second.read_bytes()
+
+
 def test_writing_uploads_when_complete(s3_bucket, tmp_path):
     remote = s3_bucket / "d" / "a.txt"
     with writing(remote, tmp_path) as path:
@@ -280,7 +303,7 @@ def test_slices_do_not_fetch_the_file(proxy, through, tmp_path, monkeypatch):
 
 def test_an_object_that_is_replaced_while_it_is_read(s3_bucket, make):
     upload(make(4 * 2**20), s3_bucket / "a")
-    with pytest.raises(UserError, match="PreconditionFailed"):
+    with pytest.raises(UserError, match="was replaced while it was read"):
         _read_while_replaced(s3_bucket / "a", make(4 * 2**20, seed=2))
 
 
