@@ -2,7 +2,7 @@
 
     python benchmarks/training.py [--configuration demo published]
         [--repeats 3] [--device cpu] [--precision 32-true] [--batch-size N]
-        [--workers N]
+        [--batches N] [--workers N]
 
 Trains on made-up files with the shipped settings, through Lightning with the
 callbacks of a training, and prints samples a second beside those of the bare
@@ -34,6 +34,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from table import head, row
 
 # statistics.py beside this file would hide Python's own from Lightning
 sys.path.remove(str(Path(__file__).resolve().parent))
@@ -366,7 +368,7 @@ def measure(name: str, arguments: argparse.Namespace) -> list[list[str]]:
             device,
             arguments.precision or precision or "32-true",
             arguments.batch_size or size,
-            case.batches if cpu else BATCHES_ON_GPU,
+            arguments.batches or (case.batches if cpu else BATCHES_ON_GPU),
             arguments.workers or min(settings.get("num_workers", 1), CORES),
         )
         rows = benchmark.rows(arguments.repeats)
@@ -383,25 +385,23 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--precision")
     parser.add_argument("--batch-size", type=int)
+    parser.add_argument("--batches", type=int)
     parser.add_argument("--workers", type=int)
     arguments = parser.parse_args()
     # As a training on a GPU sets it.
     torch.backends.cudnn.benchmark = True
     rows = [
-        row
+        cells
         for name in arguments.configuration
-        for row in measure(name, arguments)
+        for cells in measure(name, arguments)
     ]
     print(
         f"\n{CORES} cores, {arguments.device}, torch {torch.__version__}, "
         f"Python {platform.python_version()}\n"
     )
-    print(
-        "| ", "samples/s", "ratio", "s/epoch", *STAGES, sep=" | ", end=" |\n"
-    )
-    print("|---" * (4 + len(STAGES)) + "|")
-    for row in rows:
-        print("| " + " | ".join(row) + " |")
+    head("", "samples/s", "ratio", "s/epoch", *STAGES)
+    for cells in rows:
+        row(*cells)
 
 
 if __name__ == "__main__":

@@ -7,11 +7,11 @@ import pytest
 
 from conftest import ROOT
 
-SCRIPT = ROOT / "benchmarks" / "statistics.py"
+FOLDER = ROOT / "benchmarks"
 
 
-def run(*arguments):
-    command = [sys.executable, str(SCRIPT), *arguments]
+def run(*arguments, script="statistics.py"):
+    command = [sys.executable, str(FOLDER / script), *arguments]
     return subprocess.run(command, capture_output=True, text=True)
 
 
@@ -42,3 +42,21 @@ def test_statistics_of_one_operation():
 )
 def test_statistics_refuses(arguments):
     assert run(*arguments).returncode == 2
+
+
+def test_training_is_compared_with_the_bare_network():
+    small = "--batch-size=4", "--batches=2", "--repeats=1", "--workers=1"
+    result = run("--configuration=demo", *small, script="training.py")
+    assert result.returncode == 0, result.stderr
+    rows = [
+        line.strip("| ").split(" | ")
+        for line in result.stdout.splitlines()
+        if line.startswith("| demo")
+    ]
+    bare, loop = rows
+    assert bare[0] == "demo: bare network, batches of 4"
+    assert bare[2].split(" ")[0] == "1.00"
+    rates, shares = loop[1:4], loop[4:]
+    assert all(float(rate) > 0 for rate in rates)
+    total = sum(float(share.removesuffix("%")) for share in shares)
+    assert total == pytest.approx(100, abs=0.5)
