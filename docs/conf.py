@@ -45,6 +45,7 @@ html_title = "aframe"
 
 # Links to headings, also from other pages.
 myst_heading_anchors = 3
+myst_enable_extensions = ["deflist"]
 
 # The API is read from the sources, none of which is imported.
 autoapi_dirs = [str(package) for package in PACKAGES]
@@ -64,9 +65,20 @@ def _leave_out_of_list(app: Sphinx, name: str, source: list[str]) -> None:
         source[0] = f":orphan:\n\n{source[0]}"
 
 
+_NAMED_PAGE = re.compile(r"`docs/(\S+\.md)`")
+
+
+def _link_named_pages(
+    app: Sphinx, path: Path, parent: str, source: list[str]
+) -> None:
+    """In the files that pages include, names of other pages become links."""
+    source[0] = _NAMED_PAGE.sub(r"[](/\1)", source[0])
+
+
 def setup(app: Sphinx) -> None:
     """Connect what is above to a build."""
     app.connect("source-read", _leave_out_of_list)
+    app.connect("include-read", _link_named_pages)
 
 
 _ast_of_module = AstroidManager.ast_from_module_name
