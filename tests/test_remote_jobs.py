@@ -289,9 +289,33 @@ def test_a_job_that_has_failed_is_replaced(api, run):
     begun(api, submission(), status=failed)
     api.linger = 3
     run()
-    assert f"removing the failed job {NAME}" in run.said
+    assert f"removing {NAME}, which had ended before" in run.said
     assert f"waiting for the end of an earlier {NAME}" in run.said
     assert run.said[-1] == "succeeded"
+
+
+def test_a_job_with_other_settings_that_has_ended_is_replaced(api, run):
+    other = Submission(NAME, submission().pod, files={"x": "y"})
+    done = {"conditions": [{"type": "Complete", "status": "True"}]}
+    begun(api, other, status=done)
+    run()
+    assert f"removing {NAME}, which had ended before" in run.said
+    assert run.said[-1] == "succeeded"
+
+
+def test_secrets_of_an_earlier_job_are_not_taken_over(api, run):
+    old = submission().belongings("gone")[0]
+    old["metadata"]["uid"] = "old"
+    api.objects[("Secret", old["metadata"]["name"])] = old
+    run()
+    made = [
+        body["metadata"]["ownerReferences"][0]["uid"]
+        for method, parts, _, body in api.requests
+        if (method, parts["kind"]) == ("POST", "secrets")
+    ]
+    assert len(made) == 2
+    assert api.asked("DELETE")["secrets"] == 2
+    assert nothing_is_left(api)
 
 
 def test_a_job_with_other_settings_is_left_alone(api, run):

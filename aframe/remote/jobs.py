@@ -68,17 +68,17 @@ class Run:
             UnreachableError: if the cluster does not answer any more.
         """
         with self._removed_at_the_end():
-            job = self._submit()
+            job, new = self._submit()
             uid = job["metadata"]["uid"]
             for manifest in self.submission.belongings(uid):
-                self.cluster.create(manifest)
+                self._provide(manifest, new)
             if job["spec"].get("suspend"):
                 self._wait_for_ray()
                 self.cluster.begin(self.name)
             self._watch()
 
-    def _submit(self) -> Object:
-        """The job: new, or that of an earlier call."""
+    def _submit(self) -> tuple[Object, bool]:
+        """The job, and whether it is new, not that of an earlier call."""
         while True:
             new = self._create()
             job = self.cluster.read("Job", self.name)
@@ -86,19 +86,33 @@ class Run:
                 continue  # it ended in between
             if new:
                 self._tell(f"submitted job {self.name}")
-                return job
+                return job, True
             if job["metadata"].get("deletionTimestamp"):
                 self._tell(f"waiting for the end of an earlier {self.name}")
                 time.sleep(self.poll_interval)
                 continue
-            if status.ended(job) == "failed":
-                self._tell(f"removing the failed job {self.name}")
+            ended = status.ended(job)
+            if ended == "failed" or (ended and not self._is_same(job)):
+                self._tell(f"removing {self.name}, which had ended before")
                 self.cluster.delete("Job", self.name)
                 continue
             self._check_same(job)
             self._mine = True
             self._tell(f"found job {self.name}, which is there already")
-            return job
+            return job, False
+
+    def _provide(self, manifest: Object, new: bool) -> None:
+        """Create what belongs to the job.
+
+        Args:
+            manifest: of it.
+            new: whether the job is; what is there then belonged to another,
+                and goes with that.
+        """
+        name = manifest["metadata"]["name"]
+        while not self.cluster.create(manifest) and new:
+            self.cluster.delete(manifest["kind"], name)
+            time.sleep(self.poll_interval)
 
     def _create(self) -> bool:
         """Create the job; whether it is new.
@@ -114,14 +128,18 @@ class Run:
             raise
         return self._mine
 
+    def _is_same(self, job: Object) -> bool:
+        """Whether a job was asked to do the same."""
+        found = job["metadata"].get("annotations") or {}
+        return found.get(FINGERPRINT) == self.submission.fingerprint
+
     def _check_same(self, job: Object) -> None:
-        """Refuse a job that was asked to do something else.
+        """Refuse a job that does something else.
 
         Raises:
             UserError: naming the job.
         """
-        found = job["metadata"].get("annotations") or {}
-        if found.get(FINGERPRINT) != self.submission.fingerprint:
+        if not self._is_same(job):
             raise UserError(
                 f"job {self.name} in namespace {self.cluster.namespace} "
                 "writes to the same place with other settings: wait for it, "
@@ -150,6 +168,9 @@ class Run:
     def _remove(self) -> None:
         """Remove the job and, not to wait for the pods' end, its secrets."""
         try:
+            job = self.cluster.read("Job", self.name)
+            if job is not None and not self._is_same(job):
+                return  # of someone who was quicker
             self.cluster.delete("Job", self.name)
             for manifest in self.submission.belongings():
                 self.cluster.delete(
