@@ -164,7 +164,7 @@ def test_some_paths_are_of_this_machine(place):
     assert param.parse("") is None
     assert param.parse("/a") == Path("/a")
     paths = named(PathsParameter())
-    with pytest.raises(UserError, match="is n.* this machine"):
+    with pytest.raises(UserError, match=r"is n.* this machine"):
         paths.normalize({"H1": place})
 
 
