@@ -9,6 +9,7 @@ from pathlib import Path
 
 import infer
 import luigi
+import storage
 from conventions.errors import UserError
 
 from aframe.base import AframeTask
@@ -44,6 +45,13 @@ class Contained(AframeTask):
                 }
             )
         )
+
+    def store(self):
+        """Put a file where the one beside says."""
+        remote = storage.location((self.place / "bucket").read_text()) / "x"
+        storage.upload(self.place / "bucket", remote)
+        assert storage.exists(remote)
+        self.output().file.write_text("{}")
 
     def err(self):
         raise UserError(f"act: {self.act} is a mistake,\nof two lines")

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+import storage
 from conventions.errors import UserError
 
 from aframe import config
@@ -151,6 +152,15 @@ def test_no_secret_is_in_a_command_or_log(contained, tmp_path):
     texts = [output, *lines, *(p.read_text(errors="replace") for p in written)]
     for value in SECRETS.values():
         assert not [text for text in texts if value in text]
+
+
+def test_object_storage_is_reached_from_a_container(contained, s3, s3_bucket):
+    """With credentials and address of the environment alone."""
+    (contained.place / "bucket").write_text(str(s3_bucket))
+    contained.environment |= s3.environment
+    code, output = contained.run("store")
+    assert code == 0, output
+    assert storage.exists(s3_bucket / "x")
 
 
 def test_a_mistake_in_a_container_is_told_once(contained):
