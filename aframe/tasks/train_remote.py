@@ -82,5 +82,9 @@ class Train(TrainingParameters, AframeTask):
         """That of the training."""
         return self.training().output()
 
+    def complete(self) -> bool:
+        """Whether the training is: its files are not of one moment."""
+        return self.training().complete()
+
     def run(self) -> None:
         """Nothing: the training has run."""
