@@ -341,6 +341,7 @@ def test_a_training_runs_and_is_complete(remote, api):
     code, text = remote("aframe.Train")
     assert code == 0, text
     assert api.asked("POST")["jobs"] == 1
+    assert "started" not in text
 
 
 def test_a_job_that_leaves_nothing_is_no_success(remote, api):
