@@ -404,7 +404,7 @@ def main() -> None:
     parser.add_argument("--train-seconds", type=int, default=6 * FILE_LENGTH)
     parser.add_argument("--signals", type=int, default=20_000)
     parser.add_argument("--test-seconds", type=int, default=14_400)
-    parser.add_argument("--slides", type=int, default=4)
+    parser.add_argument("--slides", type=int, default=8)
     parser.add_argument("--injections", type=int, default=300, help="per SNR")
     parser.add_argument(
         "--snrs",
