@@ -67,7 +67,7 @@ def test_parameters_are_described_with_units(name):
             param, luigi.FloatParameter | luigi.OptionalFloatParameter
         )
         if number and key not in UNITLESS:
-            assert re.search(r"\b(s|Hz|year)\b", param.description), key
+            assert re.search(r"\b(s|Hz|year|GB)\b", param.description), key
 
 
 def test_every_task_has_a_description():
