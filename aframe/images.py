@@ -20,7 +20,7 @@ ROOT = config.ROOT
 INSTALLER = Path("scripts/install-image")
 """What the definitions of all projects run."""
 
-_STEP = re.compile(r"(?:INFO:\s+(?!To see )|aframe: )(.+)")
+_STEP = re.compile(r"(?:INFO:\s+(?!\s|To see )|aframe: )(.+)")
 _EXTRAS = re.compile(r"^ +extras=(.*)$", re.MULTILINE)
 
 
