@@ -49,17 +49,6 @@ VARIABLES = (
 )
 """Environment variables that mean something to aframe."""
 
-JOB_VARIABLES = (
-    *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL"),
-    *("PYTHONPATH", "LD_LIBRARY_PATH", "LAW_HOME"),
-    *("OMP_NUM_THREADS", "OMP_WAIT_POLICY"),
-    *("AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"),
-    *("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_CA_BUNDLE"),
-    *("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_EC2_METADATA_DISABLED"),
-)
-"""Environment variables that every job sees, where they are set: no secrets,
-but where the secrets of object storage are."""
-
 LOCAL_DIRECTORIES = ("condor_dir", "tmp_dir")
 """Parameters of :class:`paths` that are never in a store."""
 
@@ -394,40 +383,3 @@ def run_id() -> str:
     their containers, and another one in each job of a batch system.
     """
     return os.environ.get("AFRAME_RUN") or _RUN
-
-
-def job_variables() -> list[str]:
-    """Environment variables that the jobs of a batch system see.
-
-    Returns:
-        Names of all ``AFRAME_*`` variables, of ``environment`` of
-        ``[luigi_jobs]``, and of those that a process cannot do without;
-        only such as are set.
-    """
-    wanted = [name for name in os.environ if name.startswith("AFRAME_")]
-    wanted += [*sections.jobs().environment, *JOB_VARIABLES]
-    return sorted({name for name in wanted if name in os.environ})
-
-
-def job_settings() -> dict[str, str]:
-    """Environment variables that jobs get with another value.
-
-    Returns:
-        ``LAW_CONFIG_FILE`` as an absolute path, for a job starts elsewhere;
-        the directories of ``AFRAME_*`` and ``LAW_HOME`` likewise.
-    """
-    directories = (
-        *DIRECTORY_VARIABLES.values(),
-        "AFRAME_CONTAINER_ROOT",
-        "AFRAME_TRITON_ROOT",
-        "LAW_HOME",
-    )
-    settings = {
-        name: str(absolute(os.environ[name]))
-        for name in directories
-        if os.environ.get(name) and "://" not in os.environ[name]
-    }
-    file = config_file()
-    if file is not None:
-        settings["LAW_CONFIG_FILE"] = str(file.absolute())
-    return settings

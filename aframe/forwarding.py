@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from aframe import config, sections
+from aframe import config, job_environment, sections
 from aframe.validation import ConfigFile
 
 PREFIXES = ("AFRAME_", "AWS_")
@@ -110,7 +110,7 @@ def environment() -> dict[str, str]:
     }
     for name, (kind, path) in _credentials().items():
         given[name] = f"{kind}{path}"
-    given |= config.job_settings()
+    given |= job_environment.settings()
     given.pop("LAW_HOME", None)
     return given | {
         "AFRAME_RUN": config.run_id(),

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from aframe import config, devices, forwarding
+from aframe import config, devices, forwarding, job_environment
 
 WORKER = """
 import sys, time
@@ -113,7 +113,7 @@ def test_a_run_is_known_in_its_forks_and_containers(monkeypatch):
     with multiprocessing.get_context("fork").Pool(1) as pool:
         assert pool.apply(config.run_id) == config.run_id()
     assert forwarding.environment()["AFRAME_RUN"] == config.run_id()
-    assert "AFRAME_RUN" not in config.job_variables()
+    assert "AFRAME_RUN" not in job_environment.variables()
     monkeypatch.setenv("AFRAME_RUN", "of the host")
     assert config.run_id() == "of the host"
 

@@ -11,7 +11,7 @@ import law
 from conventions.errors import UserError
 from law.job.base import JobInputFile
 
-from aframe import config
+from aframe import config, job_environment
 from aframe.parameters import BoolParameter, IntParameter
 
 _UNITS_MB = {"K": 1 / 1024, "M": 1, "G": 1024, "T": 1024**2}
@@ -170,7 +170,7 @@ class JobParameters:
         description.render_variables |= {
             "aframe_exports": "\n".join(
                 f"export {key}={shlex.quote(value)}"
-                for key, value in config.job_settings().items()
+                for key, value in job_environment.settings().items()
             )
             + f"\nexport PATH={shlex.quote(str(Path(sys.executable).parent))}"
             + ':"$PATH"',

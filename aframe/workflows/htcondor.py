@@ -7,7 +7,7 @@ import luigi
 from conventions.errors import UserError
 from law.job.base import JobInputFile
 
-from aframe import config, sections
+from aframe import config, job_environment, sections
 from aframe.workflows.batch import BatchProxy, JobParameters
 
 law.contrib.load("htcondor")
@@ -54,7 +54,7 @@ class _Proxy(BatchProxy, law.htcondor.HTCondorWorkflow.workflow_proxy_cls):
                 such as have a semicolon or several lines out, in silence.
         """
         values = config.process_environment()
-        for name in config.job_variables():
+        for name in job_environment.variables():
             if set(values[name]) & set(";\n"):
                 raise UserError(
                     f"environment variable {name}: its value has a semicolon "
@@ -111,7 +111,7 @@ class HTCondorJobs(JobParameters, law.htcondor.HTCondorWorkflow):
         memory = self.request_memory * site.memory_growth**attempt
         seconds = 60 * self.request_time
         settings = {
-            "getenv": ", ".join(config.job_variables()),
+            "getenv": ", ".join(job_environment.variables()),
             "request_cpus": self.request_cpus,
             "request_memory": f"{round(memory)}MB",
             "request_disk": f"{self.request_disk}MB",

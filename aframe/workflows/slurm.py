@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import law
 import luigi
 
-from aframe import config, sections
+from aframe import job_environment, sections
 from aframe.workflows.batch import BatchProxy, JobParameters
 
 law.contrib.load("slurm")
@@ -65,7 +65,7 @@ class SlurmJobs(JobParameters, law.slurm.SlurmWorkflow):
         self.describe_job(description, job_num, branches)
         description.job_name = Path(description.stdout).stem
         options = {
-            "export": ",".join(config.job_variables()),
+            "export": ",".join(job_environment.variables()),
             "nodes": 1,
             "ntasks": 1,
             "cpus-per-task": self.request_cpus,
