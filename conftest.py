@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import signal
 import subprocess
 import urllib.error
 import urllib.request
@@ -21,6 +22,16 @@ ROOT = Path(__file__).parent
 TOOLS = ROOT.parent / "shared" / "tools"
 S3_ENDPOINT = "http://127.0.0.1:9100"
 """Where the tools' object store answers."""
+
+
+def pytest_configure() -> None:
+    """Let processes that tests start be interrupted.
+
+    A shell lets what it runs in the background ignore Ctrl-C, and children
+    inherit that.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
