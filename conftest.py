@@ -109,11 +109,13 @@ def s3(
     root = root if worker_id == "master" else root.parent
     started = root / "s3-started"
     with (root / "s3.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not _answers(endpoint) and (TOOLS / "start-s3").is_file():
-            subprocess.run([TOOLS / "start-s3"], check=True)
-            started.touch()
+        # Shared by all processes of this session that use it.
         fcntl.flock(lock, fcntl.LOCK_SH)
+        with (root / "s3-start.lock").open("w") as starting:
+            fcntl.flock(starting, fcntl.LOCK_EX)
+            if not _answers(endpoint) and (TOOLS / "start-s3").is_file():
+                subprocess.run([TOOLS / "start-s3"], check=True)
+                started.touch()
         need("s3", _answers(endpoint), f"no object store at {endpoint}")
         nowhere = str(root / "no-credentials")
         yield ObjectStore(
