@@ -63,7 +63,7 @@ def run(path: Path, examples: Sequence[Tensor]) -> Tensor:
 
     Args:
         path: of the file.
-        examples: of its inputs, in the order of the file.
+        examples: of its inputs, in the order of the file, at least one.
 
     Returns:
         Detection statistics of shape ``(batch, 1)``; the first sample's
@@ -78,7 +78,8 @@ def run(path: Path, examples: Sequence[Tensor]) -> Tensor:
     )
     names = [entry.name for entry in session.get_inputs()]
     answers = []
-    for part in (slice(0, 1), slice(1, None)):
+    several = len(examples[0]) > 1
+    for part in (slice(0, 1), slice(1, None))[: 1 + several]:
         feed = {
             name: example[part].numpy()
             for name, example in zip(names, examples, strict=True)
