@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -66,6 +67,8 @@ class Node:
     def __init__(self, api, directory):
         self.api = api
         self.directory = directory
+        # Sockets of the loader's workers need a short path.
+        self.temporary = tempfile.TemporaryDirectory()
         self.command = None
         self.output = ""
         api.life, api.outcome, api.log = [{"phase": "Running"}], None, []
@@ -82,7 +85,7 @@ class Node:
 
     def environment(self, container):
         found = {"PATH": os.environ["PATH"], "HOME": str(self.directory)}
-        found |= {"TMPDIR": str(self.directory), "OMP_NUM_THREADS": "1"}
+        found |= {"TMPDIR": self.temporary.name, "OMP_NUM_THREADS": "1"}
         for variable in container["env"]:
             name = variable["name"]
             if "value" in variable:

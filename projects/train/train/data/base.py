@@ -49,6 +49,7 @@ from train.data.validation import (
     ValidationBatches,
     even_share,
 )
+from train.data.workers import check_sockets
 from train.locations import default_cache
 from train.snr import SnrSampler
 from train.waveforms.loader import WaveformLoader
@@ -117,8 +118,8 @@ class AframeDataset(LightningDataModule, ABC):
             the temporary files.
 
     Raises:
-        UserError: on construction for settings that contradict each other,
-            on ``setup`` for files that are missing or do not fit.
+        UserError: on construction for settings that contradict each other
+            or the directory of temporary files, on ``setup`` for files that are missing or do not fit.
     """
 
     def __init__(
@@ -193,6 +194,7 @@ class AframeDataset(LightningDataModule, ABC):
             "min_valid_duration", min_valid_duration
         )
         self.valid_livetime = valid_livetime
+        check_sockets(num_workers)
         self.num_workers = num_workers
         self.seed = seed
         self._checked = False
