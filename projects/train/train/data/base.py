@@ -119,7 +119,8 @@ class AframeDataset(LightningDataModule, ABC):
 
     Raises:
         UserError: on construction for settings that contradict each other
-            or the directory of temporary files, on ``setup`` for files that are missing or do not fit.
+            or a path of temporary files that is too long, on ``setup`` for
+            files that are missing or do not fit.
     """
 
     def __init__(
