@@ -18,8 +18,8 @@ def bare(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "runtime"))
     monkeypatch.setitem(forwarding.CREDENTIALS, "X509_USER_PROXY", "")
-    (tmp_path / "work").mkdir()
-    monkeypatch.chdir(tmp_path / "work")
+    (tmp_path / "run").mkdir()
+    monkeypatch.chdir(tmp_path / "run")
     return monkeypatch
 
 
@@ -70,7 +70,7 @@ def test_the_sections_are_the_configurations():
 def test_relative_directories_of_a_run_become_absolute(bare, tmp_path):
     bare.setenv("AFRAME_RESULTS_DIR", "results")
     found = forwarding.environment()
-    assert found["AFRAME_RESULTS_DIR"] == str(tmp_path / "work" / "results")
+    assert found["AFRAME_RESULTS_DIR"] == str(tmp_path / "run" / "results")
 
 
 def test_directories_of_a_run_need_not_be_there(bare, tmp_path):
@@ -104,7 +104,7 @@ def test_nothing_hides_what_is_in_the_image(bare):
     ("tmpdir", "run", "expected"),
     [
         (None, None, "/tmp"),
-        (None, "tmp", "{}/work/tmp"),
+        (None, "tmp", "{}/run/tmp"),
         ("/scratch/me", "tmp", "/scratch/me"),
     ],
 )
@@ -172,11 +172,11 @@ def test_a_proxy_in_the_home_takes_not_the_whole_home_along(bare, tmp_path):
 
 
 def test_what_a_task_writes_to_stays_writable(bare, tmp_path):
-    file = tmp_path / "work" / "token"
+    file = tmp_path / "run" / "token"
     file.write_text("")
     bare.setenv("BEARER_TOKEN_FILE", str(file))
-    assert Mount(tmp_path / "work") in forwarding.mounts([])
-    assert tmp_path / "work" in paths()
+    assert Mount(tmp_path / "run") in forwarding.mounts([])
+    assert tmp_path / "run" in paths()
     assert file not in paths()
 
 

@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 BUSY = 0.8
 # Longer than a channel waits before it tries again.
 RECONNECT_SECONDS = 3.0
+SETTLE_SECONDS = 0.2
+"""A server counts a batch a moment after it has answered it."""
 
 
 @dataclass(frozen=True)
@@ -187,6 +189,7 @@ class _Watcher(threading.Thread):
         """Stop, after a last look, and close the file."""
         self._stopped.set()
         self.join()
+        time.sleep(SETTLE_SECONDS)
         # A channel to a server just started again may take a moment.
         deadline = time.monotonic() + RECONNECT_SECONDS
         while not self.look() and time.monotonic() < deadline:

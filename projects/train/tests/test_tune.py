@@ -307,9 +307,10 @@ def endpoint(arguments):
         try:
             wait_until(answers, head)
             address = f"--address=127.0.0.1:{port}"
+            # One by one: of two that start at once one may not come up.
             for _ in range(WORKERS):
                 nodes.append(ray_start(address, "--num-cpus=1"))
-            wait_until(lambda: alive(address) == 1 + WORKERS)
+                wait_until(lambda: alive(address) == len(nodes), nodes[-1])
             yield f"127.0.0.1:{client}"
         finally:
             for node in reversed(nodes):
