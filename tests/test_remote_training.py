@@ -5,7 +5,6 @@ files, variables and secrets that the API was given, and nothing else.
 """
 
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -15,49 +14,14 @@ from pathlib import Path
 
 import pytest
 import storage
+import tiny
 from kubernetes_server import ended
 
 from aframe import init
 
-TINY_CFG = """
-[core]
-inherit = remote.cfg
-
-[luigi_base]
-train_start = 1240579783
-train_stop = 1240580083
-max_duration = 250
-sample_rate = 512
-waveform_duration = 4
-right_pad = 1
-
-[luigi_FetchTrain]
-min_duration = 32
-
-[luigi_TrainingWaveforms]
-num_signals = 32
-
-[luigi_ValidationWaveforms]
-num_signals = 8
-
-[luigi_TrainLocal]
-config = demo.yaml
-psd_length = 8
-
-[luigi_TrainRemote]
-remote_image = train:1
-request_gpus = 0
-
-[luigi_kubernetes]
-poll_interval = 0.5
-"""
-
-TINY_YAML = {
-    "batches_per_epoch: ": 2,
-    "batch_size: ": 16,
-    "min_valid_duration: ": 60,
-    "valid_livetime: ": 60,
-    "max_epochs: ": 1,
+SECTIONS = {
+    "luigi_TrainRemote": {"remote_image": "train:1", "request_gpus": 0},
+    "luigi_kubernetes": {"poll_interval": 0.5},
 }
 
 
@@ -131,12 +95,9 @@ def test_a_pod_trains_from_the_store_into_the_store(
     directory = tmp_path / "run"
     place = s3_bucket / "night"
     init.write(directory, init.contents("demo", place), force=False)
-    content = (directory / "demo.yaml").read_text()
-    for key, value in TINY_YAML.items():
-        content, count = re.subn(f"{key}.*", f"{key}{value}", content)
-        assert count == 1, key
-    (directory / "demo.yaml").write_text(content)
-    (directory / "tiny.cfg").write_text(TINY_CFG)
+    tiny.shrink_training(directory / "demo.yaml")
+    config = tiny.config("remote.cfg", tiny.TRAINING, SECTIONS)
+    (directory / "tiny.cfg").write_text(config)
     (tmp_path / "pod").mkdir()
     Node(api, tmp_path / "pod")
     law = Path(sys.executable).parent / "law"

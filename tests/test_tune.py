@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import tiny
 import yaml
 
 from aframe import init, targets
@@ -22,48 +23,13 @@ SETTINGS = {
     "fduration": 1.0,
 }
 
-TINY_CFG = """
-[core]
-inherit = base.cfg
-
-[luigi_base]
-source = simulated
-psds = {"H1": "aLIGO_O4_high_asd.txt", "L1": "aLIGO_O4_high_asd.txt"}
-train_start = 1240579783
-train_stop = 1240580083
-max_duration = 250
-sample_rate = 512
-waveform_duration = 4
-right_pad = 1
-inference_psd_length = 16
-inference_batch_size = 16
-
-[luigi_FetchTrain]
-min_duration = 32
-
-[luigi_TrainingWaveforms]
-num_signals = 32
-
-[luigi_ValidationWaveforms]
-num_signals = 8
-
-[luigi_TrainLocal]
-config = demo.yaml
-psd_length = 8
-
-[luigi_TuneTask]
-name = night
-space = space.yaml
-num_samples = 1
-cpus_per_gpu = 0.5
-"""
-
-TINY_YAML = {
-    "batches_per_epoch: ": 2,
-    "batch_size: ": 16,
-    "min_valid_duration: ": 60,
-    "valid_livetime: ": 60,
-    "max_epochs: ": 1,
+SECTIONS = {
+    "luigi_TuneTask": {
+        "name": "night",
+        "space": "space.yaml",
+        "num_samples": 1,
+        "cpus_per_gpu": 0.5,
+    },
 }
 
 
@@ -128,12 +94,9 @@ def test_a_search_is_exported_as_a_training_is(need, tmp_path):
     reason = "there is no ray: the extra tune of train installs it"
     need("ray", find_spec("ray") is not None, reason)
     init.write(tmp_path, init.contents("demo"), force=False)
-    content = (tmp_path / "demo.yaml").read_text()
-    for key, value in TINY_YAML.items():
-        content, count = re.subn(f"{key}.*", f"{key}{value}", content)
-        assert count == 1, key
-    (tmp_path / "demo.yaml").write_text(content)
-    (tmp_path / "demo.cfg").write_text(TINY_CFG)
+    tiny.shrink_training(tmp_path / "demo.yaml")
+    config = tiny.config("base.cfg", tiny.TRAINING, SECTIONS)
+    (tmp_path / "demo.cfg").write_text(config)
     space = {"model.learning_rate": {"loguniform": [1e-4, 1e-3]}}
     (tmp_path / "space.yaml").write_text(yaml.safe_dump(space))
     law = Path(sys.executable).parent / "law"

@@ -7,51 +7,23 @@ import threading
 from pathlib import Path
 
 import pytest
+import tiny
 
-CONFIG = """
-[luigi_base]
-source = simulated
-psds = {"H1": "aLIGO_O4_high_asd.txt", "L1": "aLIGO_O4_high_asd.txt"}
-train_start = 1240579783
-train_stop = 1240580033
-test_stop = 1240580283
-max_duration = 125
-sample_rate = 512
-Tb = 200
-waveform_duration = 4
-right_pad = 1
-inference_psd_length = 16
-inference_batch_size = 16
-
-[luigi_FetchTrain]
-min_duration = 64
-
-[luigi_FetchTest]
-min_duration = 64
-
-[luigi_TrainingWaveforms]
-num_signals = 8
-
-[luigi_ValidationWaveforms]
-num_signals = 4
-
-[luigi_TestingWaveforms]
-num_signals =
-spacing = 12
-buffer = 4
-jitter = 1
-
-[luigi_wandb]
-enabled = true
-
-[luigi_Infer]
-engine = direct
-
-[luigi_ExportLocal]
-repository_directory = model_repository
-"""
-
-
+SECTIONS = {
+    "luigi_base": {
+        "train_stop": 1240580033,
+        "test_stop": 1240580283,
+        "max_duration": 125,
+        "Tb": 200,
+    },
+    "luigi_FetchTrain": {"min_duration": 64},
+    "luigi_FetchTest": {"min_duration": 64},
+    "luigi_TrainingWaveforms": {"num_signals": 8},
+    "luigi_ValidationWaveforms": {"num_signals": 4},
+    "luigi_wandb": {"enabled": "true"},
+    "luigi_Infer": {"engine": "direct"},
+    "luigi_ExportLocal": {"repository_directory": "model_repository"},
+}
 WANDB_KEY = "5ec2e7" * 6 + "cafe"
 
 
@@ -79,7 +51,7 @@ class StoredRun:
         self.bucket = bucket
         self.place = place
         self.config = place / "test.cfg"
-        self.config.write_text(f"[core]\ninherit = {base}\n{CONFIG}")
+        self.config.write_text(tiny.config(base, SECTIONS))
         self.environment = environment | {
             "AFRAME_TRAIN_BACKGROUND_DIR": f"{bucket}train/background",
             "AFRAME_TRAIN_WAVEFORMS_DIR": f"{bucket}train/waveforms",
