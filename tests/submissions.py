@@ -28,6 +28,11 @@ def ray_submission():
     return submission(ray=cluster | {"metadata": metadata, "spec": spec})
 
 
+def command_of(job):
+    [container] = job["spec"]["template"]["spec"]["containers"]
+    return container["command"]
+
+
 class Running:
     """Runs a submission.
 
