@@ -29,16 +29,17 @@ TINY_TRAINING = (
 
 
 @pytest.fixture(scope="module")
-def skill():
-    spec = importlib.util.spec_from_file_location("skill", SCRIPT)
+def efficiency():
+    path = SCRIPT.with_name("efficiency.py")
+    spec = importlib.util.spec_from_file_location("efficiency", path)
     module = importlib.util.module_from_spec(spec)
-    sys.modules["skill"] = module
+    sys.modules["efficiency"] = module
     spec.loader.exec_module(module)
     yield module
-    del sys.modules["skill"]
+    del sys.modules["efficiency"]
 
 
-def test_one_command_trains_searches_and_tells(tmp_path, skill):
+def test_one_command_trains_searches_and_tells(tmp_path):
     figure = tmp_path / "skill.png"
     command = [sys.executable, SCRIPT, tmp_path, *TINY, "--figure", figure]
     result = subprocess.run(
@@ -63,18 +64,18 @@ def test_one_command_trains_searches_and_tells(tmp_path, skill):
     assert sorted(table.snr) == [5.0] * 3 + [200.0] * 3
 
 
-def test_numbers_of_a_search_in_closed_form(skill):
+def test_numbers_of_a_search_in_closed_form(efficiency):
     allowed = 100
     noise = EventSet(
         detection_statistic=np.arange(1000.0),
         detection_time=np.arange(1000.0),
         shift=np.tile([0.0, 1.0], (1000, 1)),
-        Tb=allowed / skill.FAR * SECONDS_IN_YEAR,
+        Tb=allowed / efficiency.FAR * SECONDS_IN_YEAR,
     )
     snrs = np.repeat([6.0, 7.0, 8.0], 200)
     share = np.tile(np.arange(200) / 200, 3)
     found = share < np.repeat([0.1, 0.4, 0.8], 200)
-    one = skill.Skill(noise, snrs, np.where(found, 2000.0, -np.inf))
+    one = efficiency.Skill(noise, snrs, np.where(found, 2000.0, -np.inf))
     assert one.threshold == pytest.approx(900, abs=1)
     assert [row[:3] for row in one.table()] == [
         (6.0, 20, 200),
