@@ -1,6 +1,8 @@
 """Reading where something is, which asks nobody."""
 
-import pickle
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
@@ -36,12 +38,17 @@ def test_a_slash_in_the_end_says_nothing():
 
 def test_what_is_derived_keeps_the_endpoint():
     place = location("s3://bucket/a/b", endpoint_url="http://host:1")
-    for other in (
-        place.parent,
-        place / "c",
-        pickle.loads(pickle.dumps(place)),
-    ):
+    for other in (place.parent, place / "c"):
         assert other.storage_options == {"endpoint_url": "http://host:1"}
+
+
+def test_worker_processes_are_given_the_endpoint():
+    place = location("s3://bucket/a/b", endpoint_url="http://host:1")
+    spawning = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawning) as workers:
+        parent = workers.submit(attrgetter("parent"), place).result()
+    assert parent == place.parent
+    assert parent.storage_options == {"endpoint_url": "http://host:1"}
 
 
 @pytest.mark.parametrize(
