@@ -96,32 +96,45 @@ def waveforms_writer():
     return write_waveforms
 
 
+@pytest.fixture(scope="session")
+def small_training():
+    """Function that gives the arguments of a training of seconds.
+
+    It takes the directories of background and waveforms, the number of
+    epochs and what differs in the data module.
+    """
+
+    def arguments(background, waveforms, max_epochs, **changes):
+        data = {
+            "background_dir": background,
+            "waveforms_dir": waveforms,
+            "ifos": "[H1,L1]",
+            "sample_rate": 256,
+            "kernel_length": 1.5,
+            "fduration": 1,
+            "highpass": 20,
+            "lowpass": "null",
+            "psd_length": 8,
+            "batch_size": 16,
+            "batches_per_epoch": 2,
+            "min_valid_duration": 60,
+            "valid_livetime": 80,
+            "num_workers": 0,
+        }
+        data |= changes
+        return [
+            f"--config={DEMO}",
+            *[f"--data.{name}={value}" for name, value in data.items()],
+            "--model.arch.channels=[8,8]",
+            f"--trainer.max_epochs={max_epochs}",
+            "--trainer.log_every_n_steps=1",
+            "--trainer.enable_progress_bar=false",
+        ]
+
+    return arguments
+
+
 @pytest.fixture
-def arguments(directories):
+def arguments(directories, small_training):
     """A training of seconds, from the demo's configuration."""
-    background, waveforms = directories
-    data = {
-        "background_dir": background,
-        "waveforms_dir": waveforms,
-        "ifos": "[H1,L1]",
-        "sample_rate": 256,
-        "kernel_length": 1.5,
-        "fduration": 1,
-        "highpass": 20,
-        "lowpass": "null",
-        "psd_length": 8,
-        "batch_size": 16,
-        "batches_per_epoch": 2,
-        "min_valid_duration": 60,
-        "valid_livetime": 80,
-        "num_workers": 0,
-    }
-    return [
-        "fit",
-        f"--config={DEMO}",
-        *[f"--data.{name}={value}" for name, value in data.items()],
-        "--model.arch.channels=[8,8]",
-        "--trainer.max_epochs=3",
-        "--trainer.log_every_n_steps=1",
-        "--trainer.enable_progress_bar=false",
-    ]
+    return ["fit", *small_training(*directories, max_epochs=3)]

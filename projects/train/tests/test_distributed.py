@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 from types import SimpleNamespace
 
 import h5py
@@ -16,14 +15,6 @@ import torch
 from train.cli import main
 from train.data import SupervisedAframeDataset
 
-CONFIG = (
-    Path(__file__).parents[3]
-    / "aframe"
-    / "pipelines"
-    / "sandbox"
-    / "configs"
-    / "demo.yaml"
-)
 SIGNALS = 3
 PROBE = '''
 """Writes what each process sees, and breaks a batch of one if asked."""
@@ -54,36 +45,16 @@ class Probe(Callback):
 
 
 @pytest.fixture(scope="module")
-def arguments(directories, tmp_path_factory, waveforms_writer):
+def arguments(directories, tmp_path_factory, waveforms_writer, small_training):
     background, waveforms = directories
     mine = tmp_path_factory.mktemp("waveforms")
     name = "train_waveforms.hdf5"
     (mine / name).symlink_to(waveforms / name)
     waveforms_writer(mine / "val_waveforms.hdf5", SIGNALS, 5, ("h1", "l1"))
-    data = {
-        "background_dir": background,
-        "waveforms_dir": mine,
-        "ifos": "[H1,L1]",
-        "sample_rate": 256,
-        "kernel_length": 1.5,
-        "fduration": 1,
-        "highpass": 20,
-        "lowpass": "null",
-        "psd_length": 8,
-        "batch_size": 16,
-        "batches_per_epoch": 4,
-        "min_valid_duration": 60,
-        "valid_livetime": 100,
-        "num_workers": 0,
-    }
+    changes = {"batches_per_epoch": 4, "valid_livetime": 100}
     return [
-        f"--config={CONFIG}",
-        *[f"--data.{name}={value}" for name, value in data.items()],
-        "--model.arch.channels=[8,8]",
+        *small_training(background, mine, max_epochs=2, **changes),
         "--model.metric.max_fpr=1.0",
-        "--trainer.max_epochs=2",
-        "--trainer.log_every_n_steps=1",
-        "--trainer.enable_progress_bar=false",
     ]
 
 
