@@ -2,6 +2,7 @@
 
 import hashlib
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,7 @@ class PodParameters:
         )
 
 
-class RemoteTraining:
+class RemoteTraining(ABC):
     """Makes a training run its program on a Kubernetes cluster.
 
     Not in a container of this machine: ``project`` is to be empty.
@@ -103,13 +104,13 @@ class RemoteTraining:
 
     interactive_params = (*law.Task.interactive_params, "dry_run")
 
+    @abstractmethod
     def submission(self) -> Submission:
         """What is submitted; nothing is asked for it.
 
         Raises:
             UserError: for what is missing.
         """
-        raise NotImplementedError
 
     def _dry_run(self, value: bool) -> bool:
         """Print it; law calls this before anything is run."""

@@ -1,5 +1,6 @@
 """Workflows: one task over many branches, here or on a batch system."""
 
+from abc import abstractmethod
 from typing import Any
 
 import law
@@ -60,7 +61,7 @@ class AframeWorkflow(AframeTask, HTCondorJobs, SlurmJobs, law.LocalWorkflow):
     """A workflow whose branches depend on a list of segments.
 
     Until the segments are known, the workflow has one placeholder branch.
-    Subclasses define the four methods that raise below.
+    Subclasses define the four abstract methods below.
     """
 
     workflow_proxy_cls = _LocalProxy
@@ -68,21 +69,21 @@ class AframeWorkflow(AframeTask, HTCondorJobs, SlurmJobs, law.LocalWorkflow):
 
     workflow = WorkflowParameter()
 
+    @abstractmethod
     def segments_task(self) -> law.Task:
         """The task that writes the list of segments."""
-        raise NotImplementedError
 
+    @abstractmethod
     def branch_plan(self) -> dict[int, Any]:
         """Data of each branch, once the segments are known."""
-        raise NotImplementedError
 
+    @abstractmethod
     def branch_requires(self) -> dict[str, law.Task]:
         """What one branch requires."""
-        raise NotImplementedError
 
+    @abstractmethod
     def branch_output(self) -> Any:
         """What one branch makes."""
-        raise NotImplementedError
 
     @law.dynamic_workflow_condition
     def workflow_condition(self) -> bool:
