@@ -72,7 +72,7 @@ class DirectEngine:
             convolutions on a GPU's tensor cores, whose products have 10
             bits), ``bf16`` or ``fp16``. See the README for the effect on
             the statistic.
-        chunk: kernels that the network is given at once; by default 32 on
+        chunk: kernels that the network is given at once; by default 64 on
             a CPU, 2048 on a GPU.
 
     Attributes:

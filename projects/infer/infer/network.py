@@ -14,7 +14,7 @@ from torch import Tensor
 
 # On a CPU: chunks in threads take no barrier in every layer, as torch's own
 # threads do.
-CPU_CHUNK = 32
+CPU_CHUNK = 64
 GPU_CHUNK = 2048
 # Batches on a GPU come in this many sizes: the best algorithm is looked for
 # in each.
@@ -106,10 +106,19 @@ class Network:
         if self.device.type != "cpu":
             index = self._padded(index).to(self.device)
         with torch.inference_mode():
-            batch = kernels[index[:, :-1], index[:, -1:]]
+            batch = self._gathered(kernels, index)
             inputs = self.inputs(batch)
             answers = self.module(*(one.to(self.dtype) for one in inputs))
             return answers.flatten()[:size].float().cpu().numpy()
+
+    def _gathered(self, kernels: Tensor, index: Tensor) -> Tensor:
+        if self.device.type != "cpu":
+            return kernels[index[:, :-1], index[:, -1:]]
+        # Several times faster than torch, which copies value by value.
+        chosen = index.numpy()
+        return torch.from_numpy(
+            kernels.numpy()[chosen[:, :-1], chosen[:, -1:]]
+        )
 
     def _padded(self, index: Tensor) -> Tensor:
         """Repeat the last kernel up to one of few sizes."""
