@@ -4,175 +4,25 @@ The tests of this module share one run and follow each other.
 """
 
 import json
-import os
 import re
 import signal
 import socket
-import subprocess
 import time
-from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 from infer.server import serve
+from whole_run import Run, processes_of, tables
 
-from aframe import init
 from aframe.config import triton_root
 
-TINY_CFG = """
-[core]
-inherit = base.cfg
-
-[luigi_base]
-source = simulated
-psds = {"H1": "aLIGO_O4_high_asd.txt", "L1": "aLIGO_O4_high_asd.txt"}
-train_start = 1240579783
-train_stop = 1240580283
-test_stop = 1240580683
-max_duration = 250
-sample_rate = 512
-Tb = 600
-waveform_duration = 4
-right_pad = 1
-inference_psd_length = 16
-inference_batch_size = 16
-streams_per_gpu = 2
-
-[luigi_FetchTrain]
-min_duration = 64
-
-[luigi_TrainingWaveforms]
-num_signals = 64
-
-[luigi_ValidationWaveforms]
-num_signals = 8
-
-[luigi_TestingWaveforms]
-num_signals =
-spacing = 12
-buffer = 4
-jitter = 1
-
-[luigi_TrainLocal]
-config = demo.yaml
-psd_length = 8
-
-[luigi_Infer]
-slides_per_branch = 2
-"""
-
-TINY_YAML = {
-    "batches_per_epoch: ": 8,
-    "batch_size: ": 16,
-    "min_valid_duration: ": 100,
-    "valid_livetime: ": 100,
-    "max_epochs: ": 2,
-}
-
-WAIT_SECONDS = 240
 DIRECT = ("--Infer-engine", "direct")
 
 
-def processes_of(directory):
-    """Command lines of the processes that name a directory."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = entry.read_bytes().decode(errors="replace").split("\0")
-        except OSError:
-            continue
-        if any(str(directory) in word for word in words):
-            found.append(" ".join(words))
-    return found
-
-
-def strip_colours(text):
-    """Text without the codes that colour a terminal."""
-    return re.sub(r"\x1b\[[0-9;]*m", "", text)
-
-
-class Run:
-    """A run in a directory, started again and again."""
-
-    def __init__(self, directory):
-        self.directory = directory
-        init.write(directory, init.contents("demo"), force=False)
-        (directory / "demo.cfg").write_text(TINY_CFG)
-        yaml = (directory / "demo.yaml").read_text()
-        for key, value in TINY_YAML.items():
-            yaml, count = re.subn(f"{key}.*", f"{key}{value}", yaml)
-            assert count == 1, key
-        (directory / "demo.yaml").write_text(yaml)
-        self.log = directory / "log"
-
-    def start(self, *arguments):
-        with self.log.open("w") as log:
-            return subprocess.Popen(
-                [self.directory / "run.sh", *arguments],
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-
-    def complete(self, *arguments):
-        """Run to the end; return exit code and output."""
-        code = self.start(*arguments).wait(WAIT_SECONDS)
-        return code, self.log.read_text()
-
-    def stop_at(self, text, number, file=None, arguments=()):
-        """Start, wait for a line and a file, and signal the whole group."""
-        process = self.start(*arguments)
-        deadline = time.monotonic() + WAIT_SECONDS
-        while text not in self.log.read_text() or not (
-            file is None or (self.directory / file).exists()
-        ):
-            assert process.poll() is None, self.log.read_text()
-            assert time.monotonic() < deadline, self.log.read_text()
-            time.sleep(0.02)
-        os.killpg(process.pid, number)
-        return process.wait(60)
-
-    @property
-    def slides(self):
-        """Directories of the search of each segment and shift."""
-        return self.directory / "results" / "infer" / "branches"
-
-    def no_process_is_left(self):
-        deadline = time.monotonic() + 30
-        while (left := processes_of(self.directory)) and (
-            time.monotonic() < deadline
-        ):
-            time.sleep(0.2)
-        return not left
-
-    def started(self):
-        """Tasks that the last run started."""
-        return re.findall(
-            r"^aframe: (.*) started$", self.log.read_text(), re.M
-        )
-
-    def times(self):
-        """Time of the last change of each output."""
-        return {
-            path.relative_to(self.directory): path.stat().st_mtime_ns
-            for folder in ("data", "training", "results")
-            for path in sorted((self.directory / folder).rglob("*"))
-            if path.is_file() and "/." not in str(path)
-        }
-
-
-def tables(directory):
-    """All columns of the ledgers in a directory."""
-    found = {}
-    for path in sorted(directory.glob("*.hdf5")):
-        with h5py.File(path) as file:
-            if "parameters" not in file:
-                continue
-            for name, column in file["parameters"].items():
-                found[f"{path.name}/{name}"] = column[:]
-            found[f"{path.name}/attributes"] = sorted(file.attrs)
-    return found
+def in_a_container(task, image):
+    """The sections that send a task there."""
+    return {f"luigi_{task}": {"sandbox": "apptainer", "image": image}}
 
 
 @pytest.fixture(scope="module")
@@ -194,10 +44,7 @@ def run(need, tmp_path_factory):
             f"{volume}/summary.json",
         ),
     ):
-        line = f"aframe: {stage} started"
-        assert run.stop_at(line, signal.SIGKILL, begun) == -signal.SIGKILL
-        assert run.no_process_is_left(), processes_of(run.directory)
-        assert not (run.directory / ended).exists()
+        run.kill_during(stage, begun, ended)
     code, output = run.complete()
     assert code == 0, output
     return run
@@ -273,31 +120,21 @@ def test_a_deleted_output_costs_it_and_what_depends_on_it(run):
 def test_settings_that_the_network_was_not_trained_with(
     run, key, value, trained
 ):
-    config = run.directory / "demo.cfg"
-    config.write_text(
-        TINY_CFG.replace("Tb = 600", f"Tb = 600\n{key} = {value}")
-    )
-    try:
+    with run.changed({"luigi_base": {key: value}}):
         code, output = run.complete()
-    finally:
-        config.write_text(TINY_CFG)
     assert code != 0
     assert "Traceback" not in output
     assert f"{key}: {trained}" in output
     assert str(value) in output
-    assert str(config) in output
+    assert str(run.config) in output
 
 
 def test_a_port_in_use_is_named(run):
-    lost = min(run.slides.glob("*/foreground.hdf5"))
-    kept = lost.read_bytes()
-    lost.unlink()
-    with socket.socket() as other:
+    with run.without_an_output(), socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
         code, output = run.complete(f"--DeployInferLocal-grpc-port={port}")
-    lost.write_bytes(kept)
     assert code != 0
     assert f"grpc_port: cannot listen on 127.0.0.1:{port}" in output
     assert "Traceback" not in output
@@ -388,11 +225,8 @@ def test_a_server_that_is_running_is_used(run, other_server):
 
 
 def test_no_server_at_an_address_is_named(run):
-    lost = min(run.slides.glob("*/foreground.hdf5"))
-    kept = lost.read_bytes()
-    lost.unlink()
-    code, output = run.complete("--Infer-address", "127.0.0.1:9")
-    lost.write_bytes(kept)
+    with run.without_an_output():
+        code, output = run.complete("--Infer-address", "127.0.0.1:9")
     assert code != 0
     assert "127.0.0.1:9" in output
     assert "Traceback" not in output
@@ -401,17 +235,11 @@ def test_no_server_at_an_address_is_named(run):
 
 def test_a_server_of_another_network_is_refused(run, other_server):
     repository = run.directory / "results" / "model_repository"
-    config = run.directory / "demo.cfg"
     (repository / "manifest.json").unlink()
-    config.write_text(
-        TINY_CFG.replace(
-            "inference_batch_size = 16", "inference_batch_size = 8"
-        )
-    )
     try:
-        code, output = run.complete("--Infer-address", other_server)
+        with run.changed({"luigi_base": {"inference_batch_size": 8}}):
+            code, output = run.complete("--Infer-address", other_server)
     finally:
-        config.write_text(TINY_CFG)
         (repository / "manifest.json").unlink()
     assert code != 0
     assert "batch_size: " in output
@@ -432,18 +260,12 @@ def test_a_branch_in_a_container_finds_the_same(run, infer_image):
     before = tables(chosen)
     for path in chosen.glob("*.hdf5"):
         path.unlink()
-    config = run.directory / "demo.cfg"
-    config.write_text(
-        f"{TINY_CFG}\n[luigi_InferSegments]\nsandbox = apptainer\n"
-        f"image = {infer_image}\n"
-    )
-    try:
+    with run.changed(in_a_container("InferSegments", infer_image)):
         code, output = run.complete("--dev")
-    finally:
-        config.write_text(TINY_CFG)
     assert code == 0, output
     assert output.count("entering sandbox") == 1
-    assert f"sandbox: apptainer::{infer_image}" in strip_colours(output)
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", output)
+    assert f"sandbox: apptainer::{infer_image}" in plain
     after = tables(chosen)
     assert after.keys() == before.keys()
     assert len(before) > 10
@@ -456,15 +278,8 @@ def test_the_results_of_a_container_are_the_same(run, light_images):
     volume = run.directory / "results" / "sensitive_volume"
     before = json.loads((volume / "summary.json").read_text())
     (volume / "summary.json").unlink()
-    config = run.directory / "demo.cfg"
-    config.write_text(
-        f"{TINY_CFG}\n[luigi_SandboxSV]\nsandbox = apptainer\n"
-        f"image = {light_images['plots']}\n"
-    )
-    try:
+    with run.changed(in_a_container("SandboxSV", light_images["plots"])):
         code, output = run.complete()
-    finally:
-        config.write_text(TINY_CFG)
     assert code == 0, output
     assert output.count("entering sandbox") == 1
     after = json.loads((volume / "summary.json").read_text())
@@ -475,20 +290,10 @@ def test_the_results_of_a_container_are_the_same(run, light_images):
 
 @pytest.mark.timeout(900)
 def test_an_error_in_a_container_is_shown(run, infer_image):
-    lost = min(run.slides.glob("*/foreground.hdf5"))
-    kept = lost.read_bytes()
-    lost.unlink()
-    config = run.directory / "demo.cfg"
-    config.write_text(
-        f"{TINY_CFG}integration_window_length = 0.01\n\n"
-        "[luigi_InferSegments]\nsandbox = apptainer\n"
-        f"image = {infer_image}\n"
-    )
-    try:
+    changes = in_a_container("InferSegments", infer_image)
+    changes["luigi_Infer"] = {"integration_window_length": 0.01}
+    with run.without_an_output(), run.changed(changes):
         code, output = run.complete()
-    finally:
-        config.write_text(TINY_CFG)
-        lost.write_bytes(kept)
     assert code != 0
     assert output.count("integration_window_length: 0.01 s must hold") == 1
     assert run.no_process_is_left(), processes_of(run.directory)
@@ -496,19 +301,9 @@ def test_an_error_in_a_container_is_shown(run, infer_image):
 
 @pytest.mark.timeout(900)
 def test_an_image_without_torch_says_so(run, infer_image):
-    lost = min(run.slides.glob("*/foreground.hdf5"))
-    kept = lost.read_bytes()
-    lost.unlink()
-    config = run.directory / "demo.cfg"
-    config.write_text(
-        f"{TINY_CFG}\n[luigi_InferSegments]\nsandbox = apptainer\n"
-        f"image = {infer_image}\n"
-    )
-    try:
+    changes = in_a_container("InferSegments", infer_image)
+    with run.without_an_output(), run.changed(changes):
         code, output = run.complete(*DIRECT)
-    finally:
-        config.write_text(TINY_CFG)
-        lost.write_bytes(kept)
     assert code != 0
     assert "inference in process needs" in output
     assert "infer[torch]" in output
