@@ -174,9 +174,8 @@ def alone(weights: Path, device: torch.device, shape: list[int]) -> Row:
                 label = f"batches of {size}, {name}"
                 trials.append((seconds(way, size), label, way, size))
         rates = {}
-        for took, label, way, size in sorted(trials, key=itemgetter(0))[
-            :FINALISTS
-        ]:
+        finalists = sorted(trials, key=itemgetter(0))[:FINALISTS]
+        for took, label, way, size in finalists:
             rounds = max(1, round(SUSTAINED_SECONDS / took))
             spent = sum(seconds(way, size) for _ in range(rounds))
             rates[label] = rounds * total / spent
