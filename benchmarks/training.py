@@ -369,7 +369,7 @@ def measure(name: str, arguments: argparse.Namespace) -> list[list[str]]:
             arguments.precision or precision or "32-true",
             arguments.batch_size or size,
             arguments.batches or (case.batches if cpu else BATCHES_ON_GPU),
-            arguments.workers or min(settings.get("num_workers", 1), CORES),
+            arguments.workers or min(settings.get("num_workers", 2), CORES),
         )
         rows = benchmark.rows(arguments.repeats)
     return [[f"{name}: {label}", *cells] for label, *cells in rows]

@@ -125,7 +125,7 @@ def test_signals_made_while_training(settings):
     )
     settings |= {"waveforms_dir": settings["waveforms_dir"], "num_workers": 0}
     data = SupervisedAframeDataset(**settings, waveform_sampler=chirps)
-    names = [path.name for path in data.input_files()]
+    names = [path.name for path in data.files.listing()]
     assert names[-1] == "val_waveforms.hdf5"
     assert "train_waveforms.hdf5" not in names
     data.setup()

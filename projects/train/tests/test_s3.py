@@ -47,7 +47,7 @@ def test_data_are_read_from_copies(settings, remote, tmp_path):
     polarizations = [b["drawn"]["polarizations"] for b in (one, other)]
     assert torch.equal(*polarizations)
     copies = sorted(path.name for path in tmp_path.rglob("*.hdf5"))
-    names = [file.name for file in there.input_files()]
+    names = [file.name for file in there.files.listing()]
     assert copies == sorted(names)
     assert len(names) == 4
     # what is there already is not read again

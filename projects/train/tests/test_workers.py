@@ -1,7 +1,10 @@
+import os
 import tempfile
 
+import lightning
 import pytest
 from conventions.errors import UserError
+from train.data import SupervisedAframeDataset
 from train.data.workers import NAME_BYTES, SOCKET_PATH_BYTES, check_sockets
 
 
@@ -25,3 +28,15 @@ def test_too_long_a_directory_is_refused(temporary):
     check_sockets(0)
     with pytest.raises(UserError, match=f"TMPDIR: .* at most {longest}"):
         check_sockets(1)
+
+
+def test_workers_of_a_training_on_cpus_give_way(settings):
+    data = SupervisedAframeDataset(**settings | {"num_workers": 2})
+    data.trainer = lightning.Trainer(accelerator="cpu", logger=False)
+    data.setup()
+    batches = iter(data.train_dataloader())
+    workers = [worker.pid for worker in batches._workers]
+    next(batches)
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    found = [os.getpriority(os.PRIO_PROCESS, pid) for pid in workers]
+    assert found == [min(own + 19, 19)] * 2

@@ -87,7 +87,7 @@ class AframeCLI(LightningCLI):
         self.mirror = self._mirror()
         path = self.mirror and self.mirror.scratch
         run = RunDirectory(path or Path(self.settings.run_dir))
-        digest = fingerprint(self._decisive(), self.datamodule.input_files())
+        digest = fingerprint(self._decisive(), self.datamodule.files.listing())
         self.run = run
         if self.subcommand == "fit":
             self.datamodule.setup()  # a mistake must not cost earlier results
@@ -121,7 +121,7 @@ class AframeCLI(LightningCLI):
         place = location(self.settings.run_dir)
         if not is_remote(place):
             return None
-        return Mirror(place, self.datamodule.cache)
+        return Mirror(place, self.datamodule.files.cache)
 
     def _loggers(self, keep: bool) -> list[Logger]:
         """The CSV file, and W&B where it is asked for."""

@@ -11,19 +11,11 @@ from lightning import LightningDataModule
 from preprocessing.config import Preprocessing
 from preprocessing.manifest import InputSpec
 from preprocessing.snapshotter import psd_size
-from storage import (
-    Location,
-    cached,
-    cached_directory,
-    is_remote,
-    listing,
-    location,
-)
+from storage import location
 from torch import Generator, Tensor
 from torch.utils.data import DataLoader
 
 from train.data.background import (
-    FILES,
     RandomKernels,
     check_finite,
     find,
@@ -35,6 +27,7 @@ from train.data.checks import (
     check_length,
     make_placement,
 )
+from train.data.files import RESPONSES, InputFiles
 from train.data.inputs import NetworkInputs, Representations
 from train.data.training import (
     EpochSampler,
@@ -49,14 +42,12 @@ from train.data.validation import (
     ValidationBatches,
     even_share,
 )
-from train.data.workers import check_sockets
+from train.data.workers import check_sockets, give_way
 from train.locations import default_cache
 from train.snr import SnrSampler
 from train.waveforms.loader import WaveformLoader
 from train.waveforms.reader import WaveformReader
 from train.waveforms.sampler import WaveformSampler
-
-RESPONSES = "val_waveforms.hdf5"
 
 
 class AframeDataset(LightningDataModule, ABC):
@@ -151,7 +142,7 @@ class AframeDataset(LightningDataModule, ABC):
         valid_stride: float = 0.5,
         valid_pool_length: float = 8.0,
         num_valid_views: int = 5,
-        num_workers: int = 1,
+        num_workers: int = 2,
         seed: int = 0,
         cache_dir: str | None = None,
     ) -> None:
@@ -181,15 +172,18 @@ class AframeDataset(LightningDataModule, ABC):
             valid_livetime=valid_livetime,
         )
         self.placement = make_placement(self.config, left_pad, right_pad)
-        self.background_dir = location(background_dir)
-        self.waveforms_dir = location(waveforms_dir)
-        self.cache = Path(cache_dir) if cache_dir else default_cache()
         self.left_pad, self.right_pad = left_pad, right_pad
         self.psd_size = psd_size(self.config, psd_length)
         self.batch_size = batch_size
         self.batches_per_epoch = batches_per_epoch
         self.snr_sampler = snr_sampler
         self.waveform_sampler = waveform_sampler or WaveformLoader()
+        self.files = InputFiles(
+            location(background_dir),
+            location(waveforms_dir),
+            self.waveform_sampler,
+            Path(cache_dir) if cache_dir else default_cache(),
+        )
         self.waveform_prob = waveform_prob
         self.valid_size = self.config.size(
             "min_valid_duration", min_valid_duration
@@ -233,22 +227,6 @@ class AframeDataset(LightningDataModule, ABC):
         """Number of interferometers, as networks are told it."""
         return self.config.num_ifos
 
-    def input_files(self) -> list[Location]:
-        """Files that the training reads."""
-        return [*listing(self.background_dir, FILES), *self._waveform_files()]
-
-    def _waveform_files(self) -> list[Location]:
-        signals = self.waveform_sampler.files(self.waveforms_dir)
-        return [*signals, self.waveforms_dir / RESPONSES]
-
-    def _fetch(self) -> tuple[Path, Path]:
-        """Directories of this node with background and waveforms."""
-        background = cached_directory(self.background_dir, FILES, self.cache)
-        if not is_remote(self.waveforms_dir):
-            return background, self.waveforms_dir
-        copies = [cached(file, self.cache) for file in self._waveform_files()]
-        return background, copies[-1].parent
-
     def setup(self, stage: str | None = None) -> None:
         """Check all files and plan what is read.
 
@@ -257,7 +235,7 @@ class AframeDataset(LightningDataModule, ABC):
         """
         config = self.config
         self.represent = NetworkInputs(config, self.representations())
-        background, waveforms = self._fetch()
+        background, waveforms = self.files.fetch()
         stretches = find(background, config.ifos, config.sample_rate)
         if not self._checked:
             check_finite(stretches, config.ifos)
@@ -309,6 +287,7 @@ class AframeDataset(LightningDataModule, ABC):
             batch_size=None,
             sampler=EpochSampler(self.batches_per_epoch, self._batches_done),
             num_workers=self.num_workers,
+            worker_init_fn=give_way if cpu else None,
             persistent_workers=self.num_workers > 0,
             pin_memory=torch.cuda.is_available(),
         )

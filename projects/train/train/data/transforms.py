@@ -11,17 +11,19 @@ from torch import Generator, Tensor, nn
 from train.augmentations import break_coherence, invert_and_reverse
 from train.injection import Projector, place, rescale
 
-IN_CACHE = 8
+PSDS_IN_CACHE, WINDOWS_IN_CACHE = 8, 32
 """Samples that a CPU works on at once."""
 
 
-def _by_pieces(function: Callable[..., Tensor], *batch: Tensor) -> Tensor:
+def _by_pieces(
+    function: Callable[..., Tensor], few: int, *batch: Tensor
+) -> Tensor:
     """What a function makes of each sample; on a CPU of a few at once.
 
     The double-precision spectra of a whole batch do not fit into its caches.
     """
     X = batch[0]
-    few = IN_CACHE if X.device.type == "cpu" else len(X)
+    few = few if X.device.type == "cpu" else len(X)
     pieces = zip(*(tensor.split(few) for tensor in batch), strict=True)
     return torch.cat([function(*piece) for piece in pieces])
 
@@ -133,7 +135,7 @@ class TrainingTransform(nn.Module):
             Kernels of shape ``(batch, ifo, kernel_size)`` and labels of
             shape ``(batch,)``: 1 where a coherent signal was added, else 0.
         """
-        psd = _by_pieces(self.estimate, X[..., : self.psd_size])
+        psd = _by_pieces(self.estimate, PSDS_IN_CACHE, X[..., : self.psd_size])
         windows = invert_and_reverse(
             X[..., self.psd_size :],
             self.invert_prob,
@@ -147,7 +149,8 @@ class TrainingTransform(nn.Module):
             )
             windows = windows.index_add(0, rows, signals)
             labels[rows] = (~broken).float()
-        return _by_pieces(self.whiten, windows, psd), labels
+        kernels = _by_pieces(self.whiten, WINDOWS_IN_CACHE, windows, psd)
+        return kernels, labels
 
     def _signals(
         self,

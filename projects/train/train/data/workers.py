@@ -1,5 +1,6 @@
 """Worker processes of the loaders."""
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -34,3 +35,15 @@ def check_sockets(num_workers: int) -> None:
             f"processes need a directory of at most {longest}: set TMPDIR to "
             "a shorter one, or data.num_workers to 0"
         )
+
+
+def give_way(worker: int) -> None:
+    """Let a worker process have what the training leaves of the cores.
+
+    Threads of the training that compute a layer together all wait for the
+    one that a worker has taken the place of.
+
+    Args:
+        worker: number of the worker.
+    """
+    os.nice(19)
