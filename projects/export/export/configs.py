@@ -23,8 +23,8 @@ ENSEMBLE = "aframe-stream"
 STRAIN = "strain"
 FULL = "full"
 OUTPUT = "detection_statistic"
-# Kernels that one thread takes at a time, where a CPU runs the network.
-CHUNK = 32
+# Kernels that one thread takes at most, where a CPU runs the network.
+CHUNK = 64
 # How long a request waits for others to share a batch with, where the
 # network is idle; where it is not they gather anyway.
 QUEUE_MICROSECONDS = 1000

@@ -2,9 +2,9 @@
 
 Outputs take the shapes that the config gives them. Requests that the server
 batched become one batch of the model. On a CPU, a ``chunk`` other than 0
-spreads samples over all cores, a chunk to a thread: that takes no barrier in
-every layer, which is what makes torch's own threads slow as soon as another
-process wants a core.
+spreads samples over all cores, at most so many at a time to a thread: that
+takes no barrier in every layer, which is what makes torch's own threads slow
+as soon as another process wants a core.
 """
 
 import json
@@ -38,8 +38,9 @@ class TritonPythonModel:
             self.chunk = 0
             # Single precision means that on every device.
             torch.backends.cudnn.allow_tf32 = False
+        self.cores = number_of_cores()
         self.pool = ThreadPoolExecutor(
-            number_of_cores(),
+            self.cores,
             initializer=torch.set_num_threads,
             initargs=(1,),
         )
@@ -88,7 +89,8 @@ class TritonPythonModel:
         """Run the model, in chunks where that is wanted."""
         if not self.chunk:
             return self._run_chunk(*X)
-        pieces = [tensor.split(self.chunk) for tensor in X]
+        chunk = min(self.chunk, -(-len(X[0]) // self.cores))
+        pieces = [tensor.split(chunk) for tensor in X]
         answers = self.pool.map(self._run_chunk, *pieces)
         return tuple(map(torch.cat, zip(*answers, strict=True)))
 
