@@ -6,9 +6,10 @@
 Searches one segment of noise at several shifts, from the background file to
 the tables of events, in this process and through the Triton server, and
 prints network outputs a second. The first row is the network alone on kernels
-in memory, in the engines' arithmetic, at the best of many batch sizes, and all
-ratios are to it. Each number is the best of the repeats, in which the rows
-take turns.
+in memory, in the engines' arithmetic, at the best of many batch sizes. It is
+measured again between all other rows, which take turns: a ratio is to what it
+reached just before and after, since machines that are shared are not equally
+fast all the time. Of the repeats the one with the median ratio is shown.
 
 Rows count outputs that were delivered. The column of kernels says how many the
 network evaluated for each: in this process fewer than one with injections,
@@ -23,16 +24,17 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from operator import itemgetter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import infer.pipeline
+import numpy as np
 import torch
+from alone import Alone
 from export.main import export
 from infer.direct import DirectEngine
 from infer.lockstep import Lockstep
@@ -56,9 +58,6 @@ PSD_LENGTH = 64.0
 STREAMS = (1, 2, 4, 8)
 STAGES = ("read", "preprocess", "network", "postprocess")
 CORES = len(os.sched_getaffinity(0))
-FINALISTS = 3
-"""Batch sizes of the network alone that are measured for longer."""
-SUSTAINED_SECONDS = 3.0
 
 
 @dataclass
@@ -68,6 +67,7 @@ class Row:
     Attributes:
         label: what was measured.
         rate: outputs a second.
+        alone: those of the network alone at the same time.
         kernels: evaluated for an output; on a GPU without those that make
             batches come in few sizes.
         sent: bytes sent to a server for a second of data.
@@ -76,22 +76,27 @@ class Row:
 
     label: str
     rate: float
+    alone: float = 0.0
     kernels: float = 1.0
     sent: float | None = None
     stages: Counter[str] | None = None
 
-    def cells(self, baseline: float) -> list[str]:
+    @property
+    def ratio(self) -> float:
+        """To the network alone."""
+        return self.rate / self.alone
+
+    def cells(self) -> list[str]:
         """What the table shows of it."""
         sent = "" if self.sent is None else f"{self.sent / 1000:.1f}"
         shares = [""] * len(STAGES)
         if self.stages is not None:
             total = sum(self.stages.values())
             shares = [f"{self.stages[name] / total:.1%}" for name in STAGES]
-        ratio = f"{self.rate / baseline:.2f}"
         return [
             self.label,
             f"{self.rate:.0f}",
-            ratio,
+            f"{self.ratio:.2f}",
             f"{self.kernels:.2f}",
             sent,
             *shares,
@@ -129,60 +134,6 @@ def timed(places: dict[tuple[Any, str], str]) -> Iterator[Counter[str]]:
             setattr(*place, original)
 
 
-def alone(weights: Path, device: torch.device, shape: list[int]) -> Row:
-    """The network on kernels in memory, at its best batch size.
-
-    Those that are fastest in short trials are measured for longer.
-    """
-    network = torch.jit.load(weights, map_location=device).eval()
-    cpu = device.type == "cpu"
-    sizes = (8, 16, 32, 64, 128, 256, 512) if cpu else (256, 1024, 2048, 4096)
-    total = max(sizes) * (4 if cpu else 8)
-    kernels = torch.randn(total, *shape, device=device)
-    pool = ThreadPoolExecutor(
-        CORES, initializer=torch.set_num_threads, initargs=(1,)
-    )
-
-    def evaluate(batch: torch.Tensor) -> torch.Tensor:
-        with torch.inference_mode():
-            return network(batch)
-
-    def seconds(way: Callable[[int], object], size: int) -> float:
-        began = time.perf_counter()
-        way(size)
-        if not cpu:
-            torch.cuda.synchronize(device)
-        return time.perf_counter() - began
-
-    ways: dict[str, Callable[[int], object]] = {
-        "torch's own threads": lambda size: [
-            evaluate(batch) for batch in kernels.split(size)
-        ]
-    }
-    if cpu:
-        ways["a batch to a thread"] = lambda size: list(
-            pool.map(evaluate, kernels.split(size))
-        )
-    trials = []
-    # As the engines set it: torch alone would take TF32 on a GPU.
-    with torch.backends.cudnn.flags(
-        enabled=True, benchmark=True, deterministic=False, allow_tf32=False
-    ):
-        for name, way in ways.items():
-            for size in sizes:
-                seconds(way, size)
-                label = f"batches of {size}, {name}"
-                trials.append((seconds(way, size), label, way, size))
-        rates = {}
-        finalists = sorted(trials, key=itemgetter(0))[:FINALISTS]
-        for took, label, way, size in finalists:
-            rounds = max(1, round(SUSTAINED_SECONDS / took))
-            spent = sum(seconds(way, size) for _ in range(rounds))
-            rates[label] = rounds * total / spent
-    best = max(rates, key=rates.__getitem__)
-    return Row(f"network alone ({best})", rates[best])
-
-
 def direct(search: Search, device: str, injected: bool) -> Row:
     """The search in this process."""
     engine = DirectEngine(search.folder / "training", search.manifest, device)
@@ -204,7 +155,7 @@ def direct(search: Search, device: str, injected: bool) -> Row:
     label = "direct, with injections" if injected else "direct"
     count = search.count(injected)
     share = evaluated["kernels"] / count
-    return Row(label, count / seconds, share, 0.0, spent)
+    return Row(label, count / seconds, kernels=share, sent=0.0, stages=spent)
 
 
 def served(
@@ -230,47 +181,58 @@ def served(
     label = f"Triton, streams: {streams}"
     label += ", with injections" if injected else ""
     rate = search.count(injected) / seconds
-    return Row(label, rate, search.served(), search.sent(injected), spent)
-
-
-def best_of(rows: list[list[Row]]) -> list[Row]:
-    """The fastest of the repeats of each row."""
-    return [
-        max(turns, key=lambda row: row.rate)
-        for turns in zip(*rows, strict=True)
-    ]
+    return Row(
+        label,
+        rate,
+        kernels=search.served(),
+        sent=search.sent(injected),
+        stages=spent,
+    )
 
 
 def measure(search: Search, repeats: int, device: str) -> list[Row]:
-    """All rows."""
-    shape = list(search.manifest.inputs[0].shape)
-    weights = search.folder / "training" / "model.pt"
+    """All rows, each with the network alone just before and after it."""
     cpu = device == "cpu"
-    turns = []
+    network = Alone(
+        search.folder / "training" / "model.pt",
+        torch.device(device),
+        list(search.manifest.inputs[0].shape),
+    )
+    turns: list[list[Row]] = []
     with serve(
         search.folder / "repository",
         triton_root=ROOT / ".triton",
         log_file=search.folder / "server.log",
         gpus="" if cpu else "0",
     ) as server:
+        cores = CORES if cpu else 1
+        searches: list[Callable[[], Row]] = [
+            *(partial(direct, search, device, one) for one in (False, True)),
+            *(
+                partial(served, search, str(server), streams, one, cores)
+                for streams in STREAMS
+                for one in (False, True)
+            ),
+        ]
         # The first turn warms everything up.
         for _ in range(repeats + 1):
-            rows = [alone(weights, torch.device(device), shape)]
-            for injected in (False, True):
-                rows.append(direct(search, device, injected))
-            for streams in STREAMS:
-                for injected in (False, True):
-                    rows.append(
-                        served(
-                            search,
-                            str(server),
-                            streams,
-                            injected,
-                            CORES if cpu else 1,
-                        )
-                    )
-            turns.append(rows)
-    return best_of(turns[1:])
+            turns.append([])
+            before = network.rate()
+            for run in searches:
+                found = run()
+                after = network.rate()
+                found.alone = (before + after) / 2
+                before = after
+                turns[-1].append(found)
+    rows = [typical(repeated) for repeated in zip(*turns[1:], strict=True)]
+    rates = [row.alone for turn in turns[1:] for row in turn]
+    rate = float(np.median(rates))
+    return [Row(f"network alone ({network.best})", rate, rate), *rows]
+
+
+def typical(repeats: Sequence[Row]) -> Row:
+    """The one whose ratio is in the middle."""
+    return sorted(repeats, key=lambda row: row.ratio)[len(repeats) // 2]
 
 
 def main() -> None:
@@ -310,7 +272,7 @@ def main() -> None:
     columns = "outputs/s", "ratio", "kernels/output", "kB sent/s of data"
     head("", *columns, *STAGES)
     for one in rows:
-        row(*one.cells(rows[0].rate))
+        row(*one.cells())
 
 
 if __name__ == "__main__":
