@@ -114,7 +114,7 @@ class Network:
     def _gathered(self, kernels: Tensor, index: Tensor) -> Tensor:
         if self.device.type != "cpu":
             return kernels[index[:, :-1], index[:, -1:]]
-        # Several times faster than torch, which copies value by value.
+        # Several times faster than the same in torch.
         chosen = index.numpy()
         return torch.from_numpy(
             kernels.numpy()[chosen[:, :-1], chosen[:, -1:]]
